@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# PROGRAM=DEBIAN_PACKAGE
+TEST_NEEDS := openssl=openssl wrk=wrk curl=curl ps=procps
+BENCH_NEEDS := wrk=wrk taskset=util-linux nginx=nginx haproxy=haproxy
+
+# npm writes this file at the end of every install: older than the lock file means not installed.
+PACKAGES := node_modules/.package-lock.json
+BUILT := dist/.tsbuildinfo
+SOURCES := $(shell find src -name '*.ts')
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(BUILT) ## Start the gateway on config/demo.yaml with two demo origins (Ctrl-C stops everything)
+	@exec node test/demo/run.mjs
+
+.PHONY: build
+build: $(BUILT) ## Compile src to dist
+
+.PHONY: test
+test: $(BUILT) ## Run every test; the last line is "N passed, N failed"
+	@.ci/need $(TEST_NEEDS)
+	@npm test --silent
+
+.PHONY: lint
+lint: $(PACKAGES) ## ESLint, Prettier, types of everything, floors
+	@npm run lint --silent
+
+.PHONY: format
+format: $(PACKAGES) ## Rewrite files in the Prettier style
+	@npx prettier --write --log-level=warn .
+
+.PHONY: bench
+bench: $(BUILT) ## Compare with nginx and haproxy (SCENARIO=S1 ROUNDS=5 SECONDS=4)
+	@.ci/need $(BENCH_NEEDS)
+	@exec node native-bench/run.mjs
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf dist coverage node_modules/.cache
+
+$(PACKAGES): package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.error("Sluice needs Node 20.19 or newer; this is " + process.version); process.exit(1) }'
+	@echo "installing npm packages"
+	@npm ci --loglevel=error >/dev/null
+	@touch $@
+
+$(BUILT): $(SOURCES) tsconfig.json package.json $(PACKAGES)
+	@npm run build --silent
+	@touch $@

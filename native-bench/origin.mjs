@@ -1,0 +1,59 @@
+/**
+ * A fast origin: `node origin.mjs PORT`. Parses no more than it must (it is behind a proxy under test, never behind
+ * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /64k answers 64 KB.
+ */
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+export const BODY = JSON.stringify({
+  id: 4711,
+  name: 'Ada K Lovelace',
+  mail: 'ada@example.com',
+  groups: ['gold', 'staff'],
+});
+
+const small = reply('application/json', BODY);
+const large = reply('application/octet-stream', 'x'.repeat(64 * 1024));
+
+/** Ten header fields, as an application server would send them. */
+function reply(type, body) {
+  const lines = [
+    'HTTP/1.1 200 OK',
+    'Server: origin',
+    'Date: Mon, 23 Nov 2026 10:00:00 GMT',
+    `Content-Type: ${type}`,
+    `Content-Length: ${body.length}`,
+    'Connection: keep-alive',
+    'Cache-Control: private, max-age=0, must-revalidate',
+    'ETag: "5f2c1a9e-56"',
+    'Vary: Accept-Encoding, Origin',
+    'X-Content-Type-Options: nosniff',
+    'X-Origin-Time: 0.000214',
+  ];
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function serve(socket) {
+  let pending = '';
+  let bodyLeft = 0;
+  socket.setNoDelay(true).on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    if (bodyLeft >= chunk.length) {
+      bodyLeft -= chunk.length;
+      return;
+    }
+    pending += chunk.latin1Slice(bodyLeft);
+    bodyLeft = 0;
+    for (let end = pending.indexOf('\r\n\r\n'); end >= 0; end = pending.indexOf('\r\n\r\n')) {
+      const head = pending.slice(0, end);
+      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+      bodyLeft = Math.max(0, end + 4 + length - pending.length);
+      pending = pending.slice(end + 4 + length);
+      socket.write(head.startsWith('GET /64k') ? large : small);
+    }
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  createServer(serve).listen(Number(process.argv[2]), '127.0.0.1', 1024);
+}

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const started = new Set();
+
+/** Starts a program pinned to one core, in a process group of its own; its output is kept for error messages. */
+export function startPinned(core, command, args, env = {}) {
+  const child = spawn('taskset', ['-c', String(core), command, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const process_ = { command, child, pid: child.pid, output: '', ended: once(child, 'exit') };
+  const keep = (text) => (process_.output = (process_.output + text).slice(-4000));
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  started.add(process_);
+  return process_;
+}
+
+/** Stops everything that was started, children included; those that do not listen are killed after two seconds. */
+export async function stopAll() {
+  await Promise.all([...started].map(stop));
+}
+
+async function stop(process_) {
+  started.delete(process_);
+  signalGroup(process_, 'SIGTERM');
+  await Promise.race([process_.ended, sleep(2000, undefined, { ref: false })]);
+  signalGroup(process_, 'SIGKILL');
+}
+
+// The last resort, when this process ends in any other way than through its own finally.
+process.once('exit', () => started.forEach((each) => signalGroup(each, 'SIGKILL')));
+
+function signalGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+/** Waits until something listens on the port; throws with the program's output when it ended or ten seconds passed. */
+export async function untilListening(process_, port) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (process_.child.exitCode !== null) break;
+    if (await accepts(port)) return;
+    await sleep(50);
+  }
+  throw new Error(`${process_.command} does not listen on ${port}:\n${process_.output}`);
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+/** The process that serves: the only worker of a master, or the process itself. */
+export function servingPid({ pid }) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean);
+  if (children.length > 1) throw new Error(`more than one worker under ${pid}`);
+  return Number(children[0] ?? pid);
+}
+
+/** CPU time of a process so far, user and system, in microseconds (a tick of /proc is 10 ms). */
+export function cpuMicros(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}

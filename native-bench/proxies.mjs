@@ -1,0 +1,97 @@
+/**
+ * The contestants. Each serves the same two routes with one worker and no access log: /api/* goes to the origin over
+ * kept connections, /hello is answered by the proxy itself. `files` are written to a folder of its own before `start`.
+ */
+import { join } from 'node:path';
+
+const HELLO = 'hello';
+const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
+
+const sluice = {
+  name: 'sluice',
+  files: ({ port, adminPort, originPort }) => ({
+    'sluice.yaml': `
+version: 1
+workers: 1
+listen: { http: { host: 127.0.0.1, port: ${port} } }
+admin: { host: 127.0.0.1, port: ${adminPort} }
+log: { access: false, level: warn }
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+routes:
+  - { id: api, match: { paths: ["/api/*"] }, upstream: origin }
+  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
+`,
+  }),
+  command: ({ folder }) => [process.execPath, cli, 'run', '-c', join(folder, 'sluice.yaml')],
+};
+
+const nginx = {
+  name: 'nginx',
+  files: ({ folder, port, originPort }) => ({
+    'nginx.conf': `
+${process.getuid() === 0 ? 'user root;' : ''}
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr error;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port} backlog=1024;
+    location /api/ {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Request-Id $request_id;
+    }
+    location = /hello { default_type text/plain; return 200 "${HELLO}"; }
+  }
+}
+`,
+  }),
+  command: ({ folder }) => ['nginx', '-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')],
+};
+
+const haproxy = {
+  name: 'haproxy',
+  files: ({ port, originPort }) => ({
+    'haproxy.cfg': `
+global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 2s
+  option forwardfor
+  http-reuse always
+frontend in
+  bind 127.0.0.1:${port}
+  unique-id-format %[uuid()]
+  unique-id-header X-Request-Id
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-request return status 200 content-type text/plain string ${HELLO} if { path /hello }
+  default_backend origin
+backend origin
+  server origin 127.0.0.1:${originPort} pool-max-conn 256
+`,
+  }),
+  command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
+};
+
+export const proxies = [sluice, nginx, haproxy];
+export { HELLO };

@@ -1,0 +1,37 @@
+-- wrk script: what a browser behind a login sends, and a report as one line of JSON.
+-- Usage: wrk -s wrk.lua URL -- plain|browser
+-- The request is built once (no request() function), so that the load generator stays cheap.
+
+local browser = {
+  ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+  ["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+  ["Accept-Language"] = "en-GB,en;q=0.7,de;q=0.3",
+  ["Accept-Encoding"] = "gzip, deflate, br, zstd",
+  ["Referer"] = "https://app.example.com/users?page=2",
+  ["Cache-Control"] = "no-cache",
+  ["Sec-Fetch-Dest"] = "empty",
+  ["Sec-Fetch-Mode"] = "cors",
+  ["Sec-Fetch-Site"] = "same-origin",
+  ["Priority"] = "u=0",
+  ["Upgrade-Insecure-Requests"] = "1",
+  ["DNT"] = "1",
+  ["Cookie"] = "theme=dark; consent=1; session=3f0b6a1c9d5e4b7f8a2d1c0e9b8a7f6e",
+  -- As long as an RS256 token with a handful of claims.
+  ["Authorization"] = "Bearer " .. string.rep("eyJhbGciOiJSUzI1NiIs", 35),
+}
+
+function init(args)
+  wrk.headers["Host"] = "api.example.com"
+  if args[1] == "browser" then
+    for name, value in pairs(browser) do wrk.headers[name] = value end
+  end
+end
+
+function done(summary, latency)
+  local failed = summary.errors
+  local line = '{"requests":%d,"seconds":%.6f,"bytes":%d,"p50":%.4f,"p99":%.4f,"max":%.4f,' ..
+    '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}'
+  print(string.format(line, summary.requests, summary.duration / 1e6, summary.bytes,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    failed.connect, failed.read, failed.write, failed.status, failed.timeout))
+end

@@ -1,0 +1,72 @@
+import { checkFields, checkMatch } from './check-match.ts';
+import type { Path, Report } from './mistakes.ts';
+import { isMap, listOf, mapOf, pairsOf, textsOf, type Raw } from './raw.ts';
+import { remedy } from './suggest.ts';
+
+/** Checks every route by itself and against the upstreams and the other routes. */
+export function checkRoutes(data: Raw, report: Report): void {
+  const upstreams = listOf(data.upstreams)
+    .map((each) => mapOf(each).id)
+    .filter((id) => typeof id === 'string');
+  const known = new Set(upstreams);
+  const firsts = new Map<string, string>();
+  for (const [i, route] of listOf(data.routes).entries()) {
+    if (!isMap(route)) continue;
+    const path = ['routes', i];
+    checkMatch(route.match, [...path, 'match'], report);
+    checkService(route, path, report);
+    if (typeof route.upstream === 'string' && !known.has(route.upstream))
+      report(
+        [...path, 'upstream'],
+        `there is no upstream "${route.upstream}": ${remedy(route.upstream, upstreams, 'add it to upstreams')}`,
+      );
+    checkRespond(route.respond, [...path, 'respond'], report);
+    const key = identity(route);
+    const first = firsts.get(key);
+    if (first !== undefined)
+      report(
+        [...path, 'match'],
+        `never reached: route "${first}" has the same match; change one, or set priority`,
+      );
+    else firsts.set(key, String(route.id));
+  }
+}
+
+function checkService(route: Raw, path: Path, report: Report): void {
+  const forwards = Object.hasOwn(route, 'upstream');
+  const answers = Object.hasOwn(route, 'respond');
+  if (forwards && answers) report(path, 'has both upstream and respond: remove one');
+  if (!forwards && !answers) report(path, 'leads nowhere: add upstream (an id) or respond');
+}
+
+/** Fields of a reply that say how it is framed, which only an edge knows. */
+const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'date']);
+
+function checkRespond(respond: unknown, path: Path, report: Report): void {
+  const { status, body, headers } = mapOf(respond);
+  checkFields(headers, [...path, 'headers'], report);
+  for (const [name] of pairsOf(headers))
+    if (FRAMING.has(name.toLowerCase()))
+      report([...path, 'headers', name], `${name} is written by the gateway itself: remove it`, 'key');
+  const bodiless = status === 204 || status === 205 || status === 304;
+  if (bodiless && typeof body === 'string' && body !== '')
+    report([...path, 'body'], `a ${String(status)} reply has no body: remove it, or change the status`);
+}
+
+/** Two routes with the same text can never be told apart by a request. Names of parameters do not count. */
+function identity({ match, priority = 0 }: Raw): string {
+  const { hosts, paths, methods, headers, query } = mapOf(match);
+  const sorted = (list: unknown) => [...new Set(textsOf(list).map(([, text]) => text))].sort();
+  const lower = (list: string[]) => list.map((text) => text.toLowerCase()).sort();
+  const conditions = (map: unknown) => pairsOf(map).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([
+    lower(sorted(hosts)),
+    sorted(paths)
+      .map((pattern) => pattern.replace(/\/:[^/]*/g, '/:'))
+      .sort(),
+    sorted(methods),
+    conditions(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    conditions(query),
+    priority,
+  ]);
+}

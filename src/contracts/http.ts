@@ -1,0 +1,64 @@
+/**
+ * Header fields as a flat list `[name, value, name, value, …]`: wire order and repeats kept, names
+ * lower-case. A list beats a Map here: it is built once, walked once, and loses nothing.
+ */
+export type Headers = string[];
+
+/** What an upstream is asked. Written to the wire by exactly one place per protocol (`upstream/h1/write.ts`). */
+export interface RequestHead {
+  readonly method: string;
+  /** Origin-form target: normalised path plus `?query` when there is one. */
+  readonly target: string;
+  /** Value of the Host field to send. */
+  readonly host: string;
+  /** The client's end-to-end fields; framing and hop-by-hop names are never among them. */
+  readonly headers: Headers;
+  /** The gateway's own fields (forwarding, identity, trace), sent after the client's. */
+  readonly added: Headers;
+  /** Body length in bytes; 0 = no body, -1 = unknown (sent chunked). */
+  readonly length: number;
+  /** Whether a `Content-Length: 0` must be written although there is no body (POST, PUT, PATCH of length 0). */
+  readonly explicitZero: boolean;
+}
+
+/**
+ * The head of the answer to the client. It keeps the upstream's checked bytes; a list is built only
+ * when a policy reads or changes a field (`lib/reply-head.ts`).
+ */
+export interface ReplyHead {
+  status: number;
+  /** Body length in bytes as announced; -1 = unknown. For HEAD and 304: what GET would have sent. */
+  readonly length: number;
+  /**
+   * The end-to-end fields as one checked block `name: value\r\n…` (each line ended, no blank line), without
+   * Content-Length, Transfer-Encoding, Connection and Date, which only an edge writes. Valid until
+   * the call that handed over the head returns: it may lie in a buffer that the next read overwrites.
+   */
+  block(): Uint8Array;
+  /** Copies the bytes, so that the head may be used after that call. */
+  keep(): void;
+  /** First value of a field; `name` in lower case. */
+  get(name: string): string | undefined;
+  /** Replaces every field of that name. A value that could not be sent as it is (CR, LF, NUL) throws. */
+  set(name: string, value: string): void;
+  /** Adds one more field of that name. */
+  add(name: string, value: string): void;
+  remove(name: string): void;
+}
+
+/** An answer that the gateway gives by itself. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array | null;
+  /** `headers` already encoded, for replies that are made once and given often. */
+  readonly block?: Uint8Array;
+}
+
+/** Who is calling, as the authenticator that accepted the caller saw it. */
+export interface Identity {
+  readonly consumer: string | null;
+  readonly user: string | null;
+  readonly groups: readonly string[];
+  readonly scopes: readonly string[];
+}

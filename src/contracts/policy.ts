@@ -1,0 +1,37 @@
+import type { ZodType } from 'zod';
+import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
+import type { Reply } from './http.ts';
+
+/** go on | answer now | wait, then one of the two. Promises must be native ones. */
+export type Step = undefined | Reply | Promise<undefined | Reply>;
+
+/** The moments at which a policy may act. Give only those needed: an absent hook costs nothing. */
+export interface Hooks {
+  /** In table order, before any upstream work. */
+  request?(x: Exchange): Step;
+  /** Before each try. */
+  attempt?(a: Attempt): void;
+  /** After each try, good or bad. */
+  settled?(a: Attempt): void;
+  /** In reverse order, the head is known and nothing is sent; only if the request hook ran. May replace the reply. */
+  response?(x: Exchange): undefined | Reply;
+  /** Exactly once, after the last byte or the abort. */
+  done?(x: Exchange): void;
+}
+
+/** A policy: a name, the only description of its options, and a compiler from options to hooks. */
+export interface Policy<O> {
+  readonly name: string;
+  /** Options with defaults and bounds; every key carries a `.describe()`. */
+  readonly schema: ZodType<O>;
+  /** Runs when a configuration is loaded, never per request. Null = switched off on this route. */
+  compile(options: O, site: Site): Hooks | null;
+}
+
+/** What a policy may touch while it is compiled for one route. */
+export interface Site {
+  readonly route: RouteInfo;
+  /** Path parameters of the route's patterns, so that templates can be checked: name -> index in `Exchange.params`. */
+  readonly params: ReadonlyMap<string, number>;
+  slot<T>(): Slot<T>;
+}

@@ -1,0 +1,29 @@
+import type { Runtime } from '../contracts/runtime.ts';
+
+/** One listener of a worker, whichever HTTP implementation stands behind it. */
+export interface Edge {
+  readonly kind: 'uws' | 'node';
+  /** Opens the port. Rejects when it cannot be opened. */
+  listen(): Promise<void>;
+  /** Takes no new connections; those that stand go on, and each answer ends its connection. */
+  stopListening(): void;
+  /** Open client connections. */
+  readonly connections: number;
+  /** Calls back once nothing is in flight and no connection has asked anything for a moment. After `stopListening`. */
+  drained(done: () => void): void;
+  /** Cuts what is left. */
+  close(): void;
+}
+
+export interface EdgeOptions {
+  readonly host: string;
+  readonly port: number;
+  /** The runtime that new exchanges begin with. */
+  readonly runtime: () => Runtime;
+  /** Milliseconds: for a client's first whole head, and of an idle or stalled connection. */
+  readonly timeouts: { readonly header: number; readonly idle: number };
+  /** Largest request head in bytes. */
+  readonly headerBytes: number;
+  /** Connections beyond this many are closed at once, so that file descriptors remain for upstreams. */
+  readonly maxConnections: number;
+}

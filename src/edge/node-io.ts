@@ -1,0 +1,130 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fault } from '../contracts/fault.ts';
+import type { ReplyHead } from '../contracts/http.ts';
+import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
+import { decodeBlock } from '../lib/reply-head.ts';
+import { Timer, wheel } from '../lib/wheel.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+import { finish } from '../pipeline/reply.ts';
+import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
+
+/** One request's side of node:http. */
+export class NodeIo implements Source, Downstream {
+  x!: Exchange;
+  length = 0;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #context: { readonly draining: boolean };
+  #head: ReplyHead | null = null;
+  #sink: BodySink | null = null;
+  #timer: Timer | null = null;
+
+  constructor(req: IncomingMessage, res: ServerResponse, context: { readonly draining: boolean }) {
+    this.#req = req;
+    this.#res = res;
+    this.#context = context;
+    res.on('drain', () => drained(this.x));
+    res.on('finish', () => finish(this.x));
+    res.on('close', () => clientGone(this.x));
+  }
+
+  // --- the request body -----------------------------------------------------------------------------
+
+  expectBody(length: number): void {
+    this.length = length;
+    this.#timer = new Timer(this);
+    this.#arm();
+    // Without a listener a broken body would end the process.
+    this.#req.on('error', () => undefined);
+    this.#req.on('data', (chunk: Buffer) => this.#data(chunk));
+    this.#req.on('end', () => this.#end());
+    this.#req.pause();
+  }
+
+  pipe(to: BodySink): void {
+    this.#sink = to;
+    this.resume();
+  }
+
+  resume(): void {
+    this.#arm();
+    this.#req.resume();
+  }
+
+  discard(): void {
+    this.#sink = null;
+    if (this.#timer !== null) wheel.cancel(this.#timer);
+    this.#req.resume();
+  }
+
+  onTimer(): void {
+    bodyFault(this.x, fault('body_timeout'));
+  }
+
+  #data(chunk: Buffer): void {
+    const { x } = this;
+    x.bytesIn += chunk.length;
+    if (this.#sink === null) return;
+    if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
+    this.#arm();
+    if (this.#sink.onBody(chunk, false)) return;
+    this.#req.pause();
+    wheel.cancel(this.#timer!);
+  }
+
+  #end(): void {
+    if (this.#timer !== null) wheel.cancel(this.#timer);
+    this.#sink?.onBody(EMPTY, true);
+  }
+
+  #arm(): void {
+    const { bodyTimeout } = this.x.runtime.config.limits;
+    if (bodyTimeout > 0 && this.#timer !== null && !this.#req.readableEnded)
+      wheel.arm(this.#timer, bodyTimeout, performance.now());
+  }
+
+  // --- the reply ------------------------------------------------------------------------------------
+
+  start(head: ReplyHead): void {
+    this.#head = head;
+  }
+
+  write(chunk: Uint8Array, last: boolean): boolean {
+    const res = this.#res;
+    if (res.destroyed) {
+      if (last) finish(this.x);
+      return true;
+    }
+    if (this.#head !== null) this.#writeHead(this.#head, chunk.length, last);
+    if (this.#hides(res.statusCode)) {
+      if (last) res.end();
+      return true;
+    }
+    this.x.bytesOut += chunk.length;
+    // The bytes are the caller's again when this returns.
+    const copy = chunk.length === 0 ? null : Buffer.from(chunk);
+    if (last) res.end(copy);
+    else if (copy === null) res.flushHeaders();
+    else return res.write(copy);
+    return true;
+  }
+
+  cut(): void {
+    this.#res.destroy();
+  }
+
+  #writeHead(head: ReplyHead, firstBytes: number, last: boolean): void {
+    this.#head = null;
+    const { status } = head;
+    const fields = decodeBlock(head.block());
+    const whole = last && !this.#hides(status) ? firstBytes : head.length;
+    if (whole >= 0 && status !== 204) fields.push('content-length', String(whole));
+    if (this.#context.draining || this.x.closing || this.x.poisoned) fields.push('connection', 'close');
+    this.#res.writeHead(status, fields);
+  }
+
+  /** Whether a reply of that status has no body on the wire, whatever its length says. */
+  #hides(status: number): boolean {
+    return this.x.method === 'HEAD' || status === 204 || status === 304;
+  }
+}

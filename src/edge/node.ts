@@ -1,0 +1,138 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import type { Headers } from '../contracts/http.ts';
+import { normaliseIp } from '../lib/cidr.ts';
+import { problemReply } from '../lib/problem.ts';
+import { newTraceId } from '../lib/ids.ts';
+import { Exchange } from '../pipeline/exchange.ts';
+import { admit } from '../pipeline/intake.ts';
+import { begin } from '../pipeline/run.ts';
+import type { Edge, EdgeOptions } from './edge.ts';
+import { whenDrained } from './drain.ts';
+import { NodeIo } from './node-io.ts';
+import { statusLine } from './status.ts';
+
+/** The edge on node:http, for what uWebSockets.js cannot do or where it cannot be loaded. */
+export class NodeEdge implements Edge {
+  readonly kind = 'node';
+  connections = 0;
+  readonly #options: EdgeOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #context = { draining: false };
+  #lastRequest = 0;
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    const { header, idle } = options.timeouts;
+    this.#server = createServer(
+      {
+        maxHeaderSize: options.headerBytes,
+        headersTimeout: header,
+        // The body has a timer of its own, which counts silence and not length.
+        requestTimeout: 0,
+        keepAliveTimeout: idle,
+        connectionsCheckingInterval: 1000,
+        noDelay: true,
+        highWaterMark: 64 * 1024,
+      },
+      (req, res) => this.#handle(req, res),
+    );
+    // Beyond a count node:http would drop fields without a word; their size is bounded above.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('connection', (socket) => this.#count(socket));
+    this.#server.on('clientError', refuse);
+  }
+
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: 511 }, () => resolve());
+    });
+  }
+
+  stopListening(): void {
+    this.#context.draining = true;
+    this.#lastRequest = performance.now();
+    // The close of an HTTP server would also end idle connections, on which a request may be on its way.
+    NetServer.prototype.close.call(this.#server);
+  }
+
+  drained(done: () => void): void {
+    whenDrained(this, () => this.#lastRequest, done);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #count(socket: Socket): void {
+    if (this.#sockets.size >= this.#options.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    this.connections = this.#sockets.size;
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.connections = this.#sockets.size;
+    });
+  }
+
+  #handle(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#context.draining) this.#lastRequest = performance.now();
+    const io = new NodeIo(req, res, this.#context);
+    const { path, query } = splitTarget(req);
+    const peer = normaliseIp(req.socket.remoteAddress ?? '') ?? 'unknown';
+    const runtime = this.#options.runtime();
+    const x = new Exchange(runtime, io, 'http', req.method ?? '', path, query, fieldsOf(req), peer);
+    io.x = x;
+    const refused = admit(x);
+    const hasBody = refused === null && x.bodyLength !== 0;
+    if (hasBody) io.expectBody(x.bodyLength);
+    begin(x, hasBody ? io : null, refused);
+  }
+}
+
+/** Names in lower case, values as text: node:http gives them byte by byte. */
+function fieldsOf({ rawHeaders }: IncomingMessage): Headers {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    rawHeaders[i] = rawHeaders[i]!.toLowerCase();
+    const value = rawHeaders[i + 1]!;
+    if (Buffer.byteLength(value) !== value.length)
+      rawHeaders[i + 1] = Buffer.from(value, 'latin1').toString('utf8');
+  }
+  return rawHeaders;
+}
+
+/** Origin-form, or absolute-form, whose authority then counts as the Host (RFC 9112 section 3.2.2). */
+function splitTarget(req: IncomingMessage): { path: string; query: string } {
+  let target = req.url ?? '';
+  const absolute = /^http:\/\/([^/?#]+)(.*)$/i.exec(target);
+  if (absolute !== null) {
+    const host = req.rawHeaders.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'host');
+    if (host >= 0) req.rawHeaders[host + 1] = absolute[1]!;
+    target = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]!}`;
+  }
+  const mark = target.indexOf('?');
+  return mark < 0
+    ? { path: target, query: '' }
+    : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+/** What the parser refuses never becomes an exchange: it is answered here, and the connection ends. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) return void socket.destroy();
+  const code =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'body_timeout'
+        : 'bad_request';
+  const { status, headers, body } = problemReply(code, 'the request is not valid HTTP', newTraceId());
+  const fields = ['connection', 'close', 'content-length', String(body?.length ?? 0), ...headers];
+  let head = `HTTP/1.1 ${statusLine(status)}\r\n`;
+  for (let i = 0; i < fields.length; i += 2) head += `${fields[i]!}: ${fields[i + 1]!}\r\n`;
+  socket.end(Buffer.concat([Buffer.from(`${head}\r\n`), body ?? Buffer.alloc(0)]));
+}

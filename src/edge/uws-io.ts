@@ -1,0 +1,278 @@
+import { fault } from '../contracts/fault.ts';
+import type { ReplyHead } from '../contracts/http.ts';
+import type { BodySink, Downstream, Source } from '../contracts/transport.ts';
+import { Timer, wheel } from '../lib/wheel.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+import { finish } from '../pipeline/reply.ts';
+import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
+import { BodyQueue } from './body-queue.ts';
+import { statusLine } from './status.ts';
+import type { UwsResponse } from './uws-types.ts';
+
+/** What the exchanges of one listener share. */
+export interface UwsContext {
+  /** Answers end their connections from now on. */
+  draining: boolean;
+  /** Whether the addon writes a block of fields given as one value as it is (self-test). */
+  readonly blockWrite: boolean;
+}
+
+/** Work for `flush`: one object and one function for all requests, because `cork` wants a callback. */
+const job: { io: UwsIo | null; chunk: Uint8Array; last: boolean; flowing: boolean } = {
+  io: null,
+  chunk: new Uint8Array(0),
+  last: false,
+  flowing: true,
+};
+
+const nothing = (): void => undefined;
+
+function flush(): void {
+  job.flowing = job.io!.send(job.chunk, job.last);
+}
+
+/**
+ * One request's side of the addon, and the only place that calls its response object: after `closed` not
+ * one call reaches it, because a call on a finished response throws or ends the process.
+ */
+export class UwsIo implements Source, Downstream {
+  x!: Exchange;
+  begun = false;
+  closed = false;
+  length = 0;
+  readonly #res: UwsResponse;
+  readonly #context: UwsContext;
+  #head: ReplyHead | null = null;
+  /** Announced length of the streamed reply; -1 = chunked. */
+  #total = -1;
+  /** What a sized reply could not hand to the kernel yet, and the offset of its first byte. */
+  #tail: Uint8Array | null = null;
+  #tailAt = 0;
+  #sink: BodySink | null = null;
+  #queue: BodyQueue | null = null;
+  #paused = false;
+  #discarding = false;
+  #timer: Timer | null = null;
+
+  constructor(res: UwsResponse, context: UwsContext) {
+    this.#res = res;
+    this.#context = context;
+  }
+
+  // --- the request body -----------------------------------------------------------------------------
+
+  /** The body follows: its silence is bounded from now on. */
+  expectBody(length: number): void {
+    this.length = length;
+    this.#timer = new Timer(this);
+    this.#armBody();
+    this.#rearmConnection();
+  }
+
+  /** A piece from the addon; its memory is taken away when this returns. */
+  data(piece: ArrayBuffer, last: boolean): void {
+    const { x } = this;
+    x.bytesIn += piece.byteLength;
+    if (this.#discarding || this.closed) return;
+    if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
+    if (last) wheel.cancel(this.#timer!);
+    else if (!this.#paused) {
+      this.#armBody();
+      this.#rearmConnection();
+    }
+    const chunk = new Uint8Array(piece);
+    if (this.#sink === null || this.#paused) this.#keep(chunk, last);
+    else if (!this.#sink.onBody(chunk, last) && !last) this.#pause();
+  }
+
+  pipe(to: BodySink): void {
+    this.#sink = to;
+    if (this.#queue !== null) this.resume();
+  }
+
+  resume(): void {
+    if (this.#sink === null || this.#discarding) return;
+    if (this.#queue !== null && !this.#queue.drain(this.#sink)) return;
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.closed) return;
+    this.#armBody();
+    this.#res.resume();
+  }
+
+  discard(): void {
+    this.#discarding = true;
+    this.#queue?.clear();
+    if (this.#timer !== null) wheel.cancel(this.#timer);
+  }
+
+  /** The client fell silent in the middle of its body. */
+  onTimer(): void {
+    bodyFault(this.x, fault('body_timeout'));
+  }
+
+  #keep(chunk: Uint8Array, last: boolean): void {
+    this.#queue ??= new BodyQueue();
+    if (!this.#queue.push(chunk, last))
+      return bodyFault(this.x, fault('overload', 'too much request data is waiting'));
+    if (!last && !this.#paused) this.#pause();
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    wheel.cancel(this.#timer!);
+    this.#res.pause();
+  }
+
+  /** The addon's own timer would cut a slow body; with each piece it starts again, and ours rules. */
+  #rearmConnection(): void {
+    this.#res.pause();
+    this.#res.resume();
+  }
+
+  #armBody(): void {
+    const { bodyTimeout } = this.x.runtime.config.limits;
+    if (bodyTimeout > 0) wheel.arm(this.#timer!, bodyTimeout, performance.now());
+  }
+
+  // --- the reply ------------------------------------------------------------------------------------
+
+  start(head: ReplyHead): void {
+    this.#head = head;
+  }
+
+  write(chunk: Uint8Array, last: boolean): boolean {
+    if (this.closed) {
+      if (last) finish(this.x);
+      return true;
+    }
+    job.io = this;
+    job.chunk = chunk;
+    job.last = last;
+    this.#res.cork(flush);
+    return job.flowing;
+  }
+
+  cut(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#res.close();
+  }
+
+  /** The connection ended under the exchange. */
+  aborted(): void {
+    this.closed = true;
+    if (this.begun) clientGone(this.x);
+  }
+
+  /** Runs corked. */
+  send(chunk: Uint8Array, last: boolean): boolean {
+    const head = this.#head;
+    if (head !== null) {
+      if (last || chunk.length > 0 || this.#bodiless(head.status)) return this.#sendHead(head, chunk, last);
+      // The addon cannot send a head alone: it waits for the first bytes of its body.
+      head.keep();
+      return true;
+    }
+    this.x.bytesOut += chunk.length;
+    if (this.#total >= 0) return this.#sendSized(chunk);
+    if (last) return this.#end(chunk);
+    return this.#res.write(chunk);
+  }
+
+  #sendHead(head: ReplyHead, chunk: Uint8Array, last: boolean): boolean {
+    const res = this.#res;
+    const { status, length } = head;
+    this.#head = null;
+    res.writeStatus(statusLine(status));
+    this.#writeBlock(head.block());
+    if (this.x.method === 'HEAD' || status === 204 || status === 304)
+      return this.#endBodiless(status, length);
+    this.x.bytesOut = chunk.length;
+    if (last) return this.#end(chunk);
+    if (this.#ending) res.writeHeader('connection', 'close');
+    // Without this handler the addon forgets a connection's own time-out after a stalled write.
+    res.onWritable((offset) => this.#writable(offset));
+    this.#total = length;
+    if (length >= 0) return this.#sendSized(chunk);
+    return res.write(chunk);
+  }
+
+  #bodiless(status: number): boolean {
+    return this.x.method === 'HEAD' || status === 204 || status === 304;
+  }
+
+  #endBodiless(status: number, length: number): boolean {
+    this.#complete();
+    // A 204 has no length (RFC 9110 section 8.6); where it is unknown there is none to tell.
+    if (status === 204 || length < 0) this.#res.endWithoutBody(undefined, this.#ending);
+    else this.#res.endWithoutBody(length, this.#ending);
+    finish(this.x);
+    return true;
+  }
+
+  #end(chunk: Uint8Array): boolean {
+    this.#complete();
+    this.#res.end(chunk, this.#ending);
+    finish(this.x);
+    return true;
+  }
+
+  #sendSized(chunk: Uint8Array): boolean {
+    const res = this.#res;
+    const before = res.getWriteOffset();
+    const [ok, done] = res.tryEnd(chunk, this.#total);
+    if (done) {
+      this.#complete();
+      finish(this.x);
+      return true;
+    }
+    if (ok) return true;
+    this.#tailAt = res.getWriteOffset();
+    this.#tail = chunk.slice(this.#tailAt - before);
+    return false;
+  }
+
+  #writable(offset: number): boolean {
+    if (this.closed) return true;
+    if (this.#tail !== null) {
+      const [ok, done] = this.#res.tryEnd(this.#tail.subarray(offset - this.#tailAt), this.#total);
+      if (done) {
+        this.#complete();
+        finish(this.x);
+        return true;
+      }
+      if (!ok) return false;
+      this.#tail = null;
+    } else {
+      // What `write` had to keep goes out with the next write only, and there may be none for long.
+      this.#res.cork(nothing);
+    }
+    drained(this.x);
+    return true;
+  }
+
+  /** The last call on the response is about to be made, or was. A paused connection must not stay so. */
+  #complete(): void {
+    if (this.#paused) this.#res.resume();
+    this.#paused = false;
+    this.closed = true;
+  }
+
+  get #ending(): boolean {
+    return this.#context.draining || this.x.closing || this.x.poisoned;
+  }
+
+  #writeBlock(block: Uint8Array): void {
+    if (block.length === 0) return;
+    const step = this.#context.blockWrite ? block.length : 0;
+    for (let at = 0; at < block.length;) {
+      const end = step > 0 ? step : block.indexOf(10, at) + 1;
+      const colon = block.indexOf(58, at);
+      let value = colon + 1;
+      while (block[value] === 32 || block[value] === 9) value++;
+      this.#res.writeHeader(block.subarray(at, colon), block.subarray(value, end - 2));
+      at = end;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { Headers } from '../contracts/http.ts';
+import { Exchange } from '../pipeline/exchange.ts';
+import { admit } from '../pipeline/intake.ts';
+import { begin } from '../pipeline/run.ts';
+import { whenDrained } from './drain.ts';
+import type { Edge, EdgeOptions } from './edge.ts';
+import { peerAddress } from './peer.ts';
+import { UwsIo, type UwsContext } from './uws-io.ts';
+import type { ListenSocket, Uws, UwsApp, UwsRequest, UwsResponse } from './uws-types.ts';
+
+let collected: Headers = [];
+/** One collector for all requests: `forEach` is synchronous. */
+const collect = (name: string, value: string): void => {
+  collected.push(name, value);
+};
+
+/** The default edge: uWebSockets.js. */
+export class UwsEdge implements Edge {
+  readonly kind = 'uws';
+  connections = 0;
+  readonly #uws: Uws;
+  readonly #app: UwsApp;
+  readonly #options: EdgeOptions;
+  readonly #context: UwsContext & { draining: boolean };
+  #socket: ListenSocket | null = null;
+  #lastRequest = 0;
+
+  constructor(uws: Uws, options: EdgeOptions, blockWrite: boolean) {
+    this.#uws = uws;
+    this.#options = options;
+    this.#context = { draining: false, blockWrite };
+    this.#app = uws.App();
+    setTimeouts(this.#app, options.timeouts);
+    this.#app.filter((res, change) => this.#count(res, change));
+    this.#app.any('/*', (res, req) => this.#handle(res, req));
+  }
+
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, (socket) => {
+        if (!socket) return reject(new Error(`cannot listen on ${host}:${port}`));
+        this.#socket = socket;
+        resolve();
+      });
+    });
+  }
+
+  stopListening(): void {
+    if (this.#socket === null) return;
+    this.#uws.us_listen_socket_close(this.#socket);
+    this.#socket = null;
+    this.#context.draining = true;
+    this.#lastRequest = performance.now();
+  }
+
+  drained(done: () => void): void {
+    whenDrained(this, () => this.#lastRequest, done);
+  }
+
+  close(): void {
+    this.#app.close();
+  }
+
+  #count(res: UwsResponse, change: number): void {
+    this.connections += change > 0 ? 1 : -1;
+    if (change > 0 && this.connections > this.#options.maxConnections) res.close();
+  }
+
+  #handle(res: UwsResponse, req: UwsRequest): void {
+    const io = new UwsIo(res, this.#context);
+    res.onAborted(() => io.aborted());
+    if (this.#context.draining) this.#lastRequest = performance.now();
+    const x = (io.x = this.#receive(res, req, io));
+    const refused = admit(x);
+    if (refused !== null && x.poisoned) {
+      // Ending the connection inside this handler is undone by a request that follows in the same segment.
+      setImmediate(() => {
+        io.begun = true;
+        begin(x, null, refused);
+      });
+      return;
+    }
+    io.begun = true;
+    if (x.bodyLength === 0 || refused !== null) return begin(x, null, refused);
+    io.expectBody(x.bodyLength);
+    res.onData((piece, last) => io.data(piece, last));
+    begin(x, io, null);
+  }
+
+  /** Copies all there is to the request: the addon's object dies when the handler returns. */
+  #receive(res: UwsResponse, req: UwsRequest, io: UwsIo): Exchange {
+    const headers: Headers = (collected = []);
+    req.forEach(collect);
+    const runtime = this.#options.runtime();
+    const method = req.getCaseSensitiveMethod();
+    return new Exchange(
+      runtime,
+      io,
+      'http',
+      method,
+      req.getUrl(),
+      req.getQuery() ?? '',
+      headers,
+      peerAddress(res),
+    );
+  }
+}
+
+/** Above this the addon's wheel wraps round and closes connections at once. */
+const LONGEST_S = 900;
+
+/** The addon has two timers, in seconds; builds without these methods have fixed ones of about ten seconds. */
+function setTimeouts(app: UwsApp, { header, idle }: EdgeOptions['timeouts']): void {
+  app.setIdleTimeout?.(wholeSeconds(header));
+  app.setResponseTimeout?.(wholeSeconds(idle));
+}
+
+const wholeSeconds = (ms: number): number => Math.min(LONGEST_S, Math.ceil(ms / 1000));

@@ -1,0 +1,19 @@
+/** What a worker is told at birth: everything else comes through the channel. */
+export interface WorkerEnvironment {
+  /** Stable number 0..N-1; an heir has the number of the worker that it replaces. */
+  readonly slot: number;
+  /** Whether the addon passed the primary's test of writing a block of header fields in one call. */
+  readonly blockWrite: boolean;
+}
+
+/** As variables for `fork`. */
+export const toEnv = ({ slot, blockWrite }: WorkerEnvironment): Record<string, string> => ({
+  SLUICE_WORKER: String(slot),
+  SLUICE_BLOCK_WRITE: blockWrite ? '1' : '0',
+});
+
+/** The worker's end of `toEnv`. */
+export const fromEnv = (env: NodeJS.ProcessEnv): WorkerEnvironment => ({
+  slot: Number(env['SLUICE_WORKER'] ?? 0),
+  blockWrite: env['SLUICE_BLOCK_WRITE'] === '1',
+});

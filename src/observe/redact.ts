@@ -1,0 +1,45 @@
+/** What a hidden value is written as. */
+export const HIDDEN = '***';
+
+/**
+ * A query with the values of the named parameters hidden. Names are compared as an origin may read them:
+ * percent-decoded, in any case, and for `a[b]=` every part. A `;` may separate parameters as `&` does
+ * (some origins say so), but it never ends a value that is being hidden.
+ * @param names Lower-case names.
+ */
+export function redactQuery(query: string, names: ReadonlySet<string>): string {
+  return query
+    .split('&')
+    .map((piece) => redactPiece(piece, names))
+    .join('&');
+}
+
+function redactPiece(piece: string, names: ReadonlySet<string>): string {
+  for (let start = 0; start <= piece.length;) {
+    const semicolon = piece.indexOf(';', start);
+    const end = semicolon < 0 ? piece.length : semicolon;
+    const equals = piece.indexOf('=', start);
+    if (equals >= 0 && equals < end && isNamed(piece.slice(start, equals), names))
+      return `${piece.slice(0, equals)}=${HIDDEN}`;
+    start = end + 1;
+  }
+  return piece;
+}
+
+function isNamed(name: string, names: ReadonlySet<string>): boolean {
+  return decode(name)
+    .toLowerCase()
+    .split(/[[\]\s]+/)
+    .some((part) => names.has(part));
+}
+
+function decode(name: string): string {
+  const spaced = name.replaceAll('+', ' ');
+  if (spaced.indexOf('%') < 0) return spaced;
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    // A bad escape somewhere must not keep the good ones from being read.
+    return spaced.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  }
+}

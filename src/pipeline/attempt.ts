@@ -1,0 +1,122 @@
+import type { Attempt as AttemptContract } from '../contracts/exchange.ts';
+import { fault, type Fault } from '../contracts/fault.ts';
+import type { ReplyHead, RequestHead } from '../contracts/http.ts';
+import type { BodySink, Sink, Stream, Target } from '../contracts/transport.ts';
+import { Timer, wheel } from '../lib/wheel.ts';
+import type { Exchange } from './exchange.ts';
+import { deliver, report } from './reply.ts';
+
+/** What happens when a try fails: `forward.ts` decides whether there is another one. */
+export type OnFailure = (attempt: Attempt, cause: Fault, unsent: boolean) => void;
+
+/** One try at one target: carries the request body up and the reply down, each at the pace of its reader. */
+export class Attempt implements AttemptContract, Sink, BodySink {
+  readonly exchange: Exchange;
+  readonly number: number;
+  readonly target: Target;
+  readonly head: RequestHead;
+  readonly startedAt = performance.now();
+  endedAt = 0;
+  status = 0;
+  fault: Fault | null = null;
+  reused = false;
+  /** A piece of the client's body went into this attempt: it cannot be repeated. */
+  bodyStarted = false;
+  #stream: Stream | null = null;
+  #paused = false;
+  readonly #timer = new Timer(this);
+  readonly #onFailure: OnFailure;
+
+  constructor(x: Exchange, number: number, target: Target, head: RequestHead, onFailure: OnFailure) {
+    this.exchange = x;
+    this.number = number;
+    this.target = target;
+    this.head = head;
+    this.#onFailure = onFailure;
+  }
+
+  /** @param patience Milliseconds until the reply head must be there (what is left for all attempts); 0 = no bound. */
+  start(patience: number): void {
+    const { timeouts } = this.exchange.route;
+    if (patience > 0) wheel.arm(this.#timer, patience, this.startedAt);
+    this.target.transport.open(this.head, timeouts, this);
+  }
+
+  onOpen(stream: Stream, reused: boolean): void {
+    this.#stream = stream;
+    this.reused = reused;
+    const { body } = this.exchange;
+    if (body === null) return;
+    this.bodyStarted = true;
+    body.pipe(this);
+  }
+
+  onBody(chunk: Uint8Array, last: boolean): boolean {
+    return this.#stream === null || this.#stream.write(chunk, last);
+  }
+
+  onDrain(): void {
+    this.exchange.body?.resume();
+  }
+
+  onHead(head: ReplyHead): void {
+    wheel.cancel(this.#timer);
+    this.status = head.status;
+    if (!deliver(this.exchange, head)) this.stop();
+  }
+
+  onData(chunk: Uint8Array, last: boolean): void {
+    if (this.endedAt !== 0) return;
+    if (last) this.#settle();
+    const flowing = this.exchange.down.write(chunk, last);
+    if (flowing || last || this.endedAt !== 0) return;
+    this.#paused = true;
+    this.#stream!.pause();
+  }
+
+  onFault(cause: Fault, unsent: boolean): void {
+    if (this.endedAt !== 0) return;
+    this.fault = cause;
+    this.#settle();
+    this.#onFailure(this, cause, unsent);
+  }
+
+  /** The client takes more bytes again. */
+  resume(): void {
+    if (!this.#paused || this.endedAt !== 0) return;
+    this.#paused = false;
+    this.#stream!.resume();
+  }
+
+  /** Ends the attempt, if it still runs, without judging the target: the client left, or another answer was given. */
+  stop(): void {
+    if (this.endedAt !== 0) return;
+    this.#settle();
+    if (this.#stream === null) this.target.transport.cancel(this);
+    else this.#stream.abort();
+  }
+
+  /** No reply head in the time that all attempts together have. */
+  onTimer(): void {
+    if (this.endedAt !== 0) return;
+    const cause = fault('reply_timeout');
+    this.fault = cause;
+    this.stop();
+    this.#onFailure(this, cause, false);
+  }
+
+  #settle(): void {
+    const x = this.exchange;
+    this.endedAt = performance.now();
+    x.upstreamMs += this.endedAt - this.startedAt;
+    wheel.cancel(this.#timer);
+    const { settled } = x.route;
+    for (let i = 0; i < settled.length; i++) {
+      try {
+        settled[i]!(this);
+      } catch (error) {
+        report.error(error, x);
+      }
+    }
+  }
+}

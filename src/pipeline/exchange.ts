@@ -1,0 +1,145 @@
+import type { Exchange as ExchangeContract, LogField, Slot } from '../contracts/exchange.ts';
+import type { Fault } from '../contracts/fault.ts';
+import type { Headers, Identity, ReplyHead } from '../contracts/http.ts';
+import type { Match, Route, Runtime } from '../contracts/runtime.ts';
+import type { Downstream, Source } from '../contracts/transport.ts';
+import { getField, removeField } from '../lib/fields.ts';
+import { newTraceId } from '../lib/ids.ts';
+import type { Attempt } from './attempt.ts';
+
+/**
+ * One client request and its answer. All fields are set in the constructor, so that every exchange has
+ * one shape; what costs something is made when it is first asked for.
+ */
+export class Exchange implements ExchangeContract, Match {
+  readonly runtime: Runtime;
+  readonly down: Downstream;
+  readonly startedAt = performance.now();
+  readonly method: string;
+  readonly peer: string;
+  readonly protocol = 'HTTP/1.1';
+  scheme: 'http' | 'https';
+  /** Path and query as received until the intake has checked and normalised them. */
+  path: string;
+  query: string;
+  /** All fields as received until the intake has left only the end-to-end ones. */
+  headers: Headers;
+
+  // Filled by the intake.
+  host = '';
+  /** Host field as received, port included. */
+  authority = '';
+  ip: string;
+  /** Body length: 0 = none, -1 = chunked. */
+  bodyLength = 0;
+  /** Value for X-Forwarded-For of the upstream request. */
+  forwardedFor: string;
+  forwardedHost = '';
+  forwardedProto: string;
+  traceparent = '';
+  /** A Content-Length was given (0 counts). */
+  hasLength = false;
+  /** The client asked for the connection to end with the answer. */
+  closing = false;
+  /** The framing of the request cannot be trusted: the connection ends with the answer. */
+  poisoned = false;
+  /** Method to match by: differs from `method` for a CORS preflight only. */
+  matchMethod: string;
+
+  // Filled by the walk.
+  route: Route;
+  params: string[] = [];
+  allow = '';
+  body: Source | null = null;
+  attempt: Attempt | null = null;
+  attempts = 0;
+  /** How many request hooks began; decides which response hooks run. */
+  depth = 0;
+  reply: ReplyHead | null = null;
+  /** The head has been handed to the edge: from now on a failure can only cut. */
+  started = false;
+  fault: Fault | null = null;
+  aborted = false;
+  finished = false;
+  identity: Identity | null = null;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Milliseconds spent in attempts, from the start of each to its last byte. */
+  upstreamMs = 0;
+  /** When the reply head must be there, in milliseconds of `performance.now()`. */
+  replyBy = 0;
+  /** Id of the target of the last attempt. */
+  target = '';
+  consumer = '';
+  limit = '';
+  cache = '';
+  #id = '';
+  #traceId = '';
+  #slots: unknown[] | null = null;
+
+  constructor(
+    runtime: Runtime,
+    down: Downstream,
+    scheme: 'http' | 'https',
+    method: string,
+    path: string,
+    query: string,
+    headers: Headers,
+    peer: string,
+  ) {
+    this.runtime = runtime;
+    this.down = down;
+    this.scheme = scheme;
+    this.method = method;
+    this.matchMethod = method;
+    this.path = path;
+    this.query = query;
+    this.headers = headers;
+    this.peer = peer;
+    this.ip = peer;
+    this.forwardedFor = peer;
+    this.forwardedProto = scheme;
+    this.route = runtime.refused;
+  }
+
+  /** Adopts a trusted peer's id, else the trace id serves as both. */
+  get id(): string {
+    return this.#id === '' ? this.traceId : this.#id;
+  }
+
+  set id(id: string) {
+    this.#id = id;
+  }
+
+  get traceId(): string {
+    if (this.#traceId === '') this.#traceId = newTraceId();
+    return this.#traceId;
+  }
+
+  /** Continues the trace of a checked `traceparent`. */
+  continueTrace(traceId: string, traceparent: string): void {
+    this.#traceId = traceId;
+    this.traceparent = traceparent;
+  }
+
+  header(name: string): string | undefined {
+    return getField(this.headers, name);
+  }
+
+  removeHeader(name: string): void {
+    removeField(this.headers, name);
+  }
+
+  note(field: LogField, value: string): void {
+    this[field] = value;
+  }
+
+  get<T>(slot: Slot<T>): T | undefined {
+    return this.#slots?.[slot.index] as T | undefined;
+  }
+
+  set<T>(slot: Slot<T>, value: T): void {
+    this.#slots ??= new Array<unknown>(this.route.slots);
+    this.#slots[slot.index] = value;
+  }
+}

@@ -1,0 +1,91 @@
+import { fault, type Fault } from '../contracts/fault.ts';
+import type { Headers, RequestHead } from '../contracts/http.ts';
+import type { Target } from '../contracts/transport.ts';
+import type { Upstream } from '../contracts/runtime.ts';
+import { newSpanId } from '../lib/ids.ts';
+import { Attempt } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
+import { fail } from './reply.ts';
+
+/** Methods that may be repeated without being asked (RFC 9110 section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** Sends the exchange to its upstream. */
+export function forward(x: Exchange, upstream: Upstream): void {
+  const target = upstream.pick(null);
+  if (target === null) return fail(x, fault('no_target'));
+  attempt(x, upstream, target);
+}
+
+function attempt(x: Exchange, upstream: Upstream, target: Target): void {
+  const number = ++x.attempts;
+  const head = requestHead(x, upstream, target);
+  const next = new Attempt(x, number, target, head, onFailure);
+  x.attempt = next;
+  x.target = target.id;
+  const hooks = x.route.attempt;
+  for (let i = 0; i < hooks.length; i++) hooks[i]!(next);
+  next.start(patience(x, next.startedAt));
+}
+
+/** What is left of the time that all attempts together have. */
+function patience(x: Exchange, now: number): number {
+  const { request } = x.route.timeouts;
+  if (request === 0) return 0;
+  if (x.attempts === 1) x.replyBy = now + request;
+  return Math.max(1, x.replyBy - now);
+}
+
+/**
+ * A pooled connection may have been closed by the upstream while our request was on its way. That says
+ * nothing about the request: it is repeated once, where repeating is safe.
+ */
+function onFailure(failed: Attempt, cause: Fault, unsent: boolean): void {
+  const x = failed.exchange;
+  if (x.finished) return;
+  const stale = unsent && failed.reused && failed.number === 1;
+  if (stale && !x.started && !failed.bodyStarted && IDEMPOTENT.has(x.method)) {
+    attempt(x, x.route.upstream!, failed.target);
+    return;
+  }
+  fail(x, cause);
+}
+
+function requestHead(x: Exchange, upstream: Upstream, target: Target): RequestHead {
+  const { host } = upstream;
+  return {
+    method: x.method,
+    target: x.query === '' ? x.path : `${x.path}?${x.query}`,
+    host: host === 'client' ? x.authority : host === 'target' ? target.authority : host.name,
+    headers: x.headers,
+    added: addedFields(x),
+    length: x.bodyLength,
+    explicitZero: x.hasLength && x.bodyLength === 0,
+  };
+}
+
+/** The fields that the gateway writes itself; whatever the client said in their place is gone since the intake. */
+function addedFields(x: Exchange): Headers {
+  // A valid traceparent goes on as it came: the gateway records no span that could stand between.
+  const traceparent = x.traceparent === '' ? `00-${x.traceId}-${newSpanId()}-01` : x.traceparent;
+  const added = [
+    'x-forwarded-for',
+    x.forwardedFor,
+    'x-forwarded-proto',
+    x.forwardedProto,
+    'x-forwarded-host',
+    x.forwardedHost,
+    'x-request-id',
+    x.id,
+    'traceparent',
+    traceparent,
+    'via',
+    '1.1 sluice',
+  ];
+  const { identity } = x;
+  if (identity !== null) {
+    if (identity.consumer !== null) added.push('x-consumer-id', identity.consumer);
+    if (identity.user !== null) added.push('x-user-id', identity.user);
+  }
+  return added;
+}

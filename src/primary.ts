@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { registerProbes } from './admin/probes.ts';
+import { makeAdmin } from './admin/server.ts';
+import type { AdminServer } from './admin/server.ts';
+import { loadFile } from './config/load.ts';
+import type { Loaded } from './config/load.ts';
+import { formatMistake } from './config/mistakes.ts';
+import type { Flags } from './config/overrides.ts';
+import type { GatewayConfig } from './contracts/config.ts';
+import { chooseEdge } from './control/edge-choice.ts';
+import { Fleet } from './control/fleet.ts';
+import { NodeMetrics } from './control/node-metrics.ts';
+import { addressOf, cannotListen, probePort } from './control/ports.ts';
+import { Publisher } from './control/publish.ts';
+import { readiness } from './control/readiness.ts';
+import type { Phase } from './control/readiness.ts';
+import { Reloader } from './control/reload.ts';
+import { Shutdown } from './control/shutdown.ts';
+import { ConfigWatch } from './control/watch.ts';
+import { makeLogger } from './observe/logger.ts';
+import { Output } from './observe/output.ts';
+
+export interface RunOptions {
+  /** The configuration file. */
+  readonly file: string;
+  readonly flags: Flags;
+  /** Program of the workers; default: `worker.js` beside this file. */
+  readonly worker?: string;
+}
+
+type Good = Extract<Loaded, { ok: true }>;
+
+/** ENTRY: the primary process. Resolves when the node serves; ends the process with code 1 when it cannot. */
+export async function run({ file, flags, worker }: RunOptions): Promise<void> {
+  const load = () => loadFile(file, { env: process.env, flags });
+  const loaded = load();
+  if (!loaded.ok) return giveUp(...loaded.mistakes.map(formatMistake));
+  try {
+    const primary = new Primary(loaded, load, file);
+    await primary.start(worker ?? fileURLToPath(new URL('./worker.js', import.meta.url)));
+  } catch (error) {
+    giveUp(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** For an operator at a terminal, not for the log: the node never came to life. */
+function giveUp(...lines: string[]): never {
+  process.stderr.write(`${lines.join('\n')}\n`);
+  process.exit(1);
+}
+
+/** Wires the parts of the control plane together; the parts know nothing of each other. */
+class Primary {
+  readonly #file: string;
+  readonly #load: () => Loaded;
+  readonly #first: Good;
+  readonly #output = new Output(1);
+  readonly #log: Logger;
+  #phase: Phase = 'starting';
+  #watcher: ConfigWatch | null = null;
+
+  constructor(first: Good, load: () => Loaded, file: string) {
+    this.#first = first;
+    this.#load = load;
+    this.#file = resolve(file);
+    this.#log = makeLogger({
+      level: first.config.log.level,
+      name: 'primary',
+      destination: this.#output,
+    });
+    process.on('exit', () => this.#output.end());
+  }
+
+  async start(exec: string): Promise<void> {
+    const { config } = this.#first;
+    const { listen, limits } = config;
+    const choice = await chooseEdge(listen.http.edge ?? 'uws', limits.headerBytes);
+    if (choice.why !== null) {
+      this.#log.warn({ reason: choice.why }, 'uWebSockets.js cannot be used here: node:http serves instead');
+    }
+
+    const size = config.workers === 'auto' ? availableParallelism() : config.workers;
+    const fleet = new Fleet({ size, exec, blockWrite: choice.blockWrite, log: this.#log });
+    const publisher = new Publisher({ fleet, log: this.#log });
+    const admin = this.#makeAdmin(fleet, publisher, choice.edge);
+    const adminPort = await this.#openAdmin(admin);
+    const port = await probePort(listen.http.host, listen.http.port);
+
+    const http = { ...listen.http, port, edge: choice.edge };
+    const publish = (next: GatewayConfig) => publisher.publish({ ...next, listen: { ...next.listen, http } });
+    const reloader = this.#makeReloader(publish);
+    this.#makeShutdown(fleet, admin, reloader).install();
+    this.#listenTo(fleet);
+    fleet.start();
+    const outcome = await publish(config);
+    if (!outcome.ok) throw new Error(`the configuration cannot be served: ${outcome.why}`);
+    if (this.#phase !== 'starting') return;
+
+    this.#phase = 'started';
+    this.#log.info(
+      {
+        http: `http://${addressOf(http.host, port)}`,
+        admin: `http://${addressOf(config.admin.host, adminPort)}`,
+        workers: size,
+        edge: choice.edge,
+        pid: process.pid,
+      },
+      'listening',
+    );
+    this.#watch(reloader);
+  }
+
+  #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string): AdminServer {
+    const state = () => readiness(this.#phase, publisher.settled, fleet.size, publisher.applied());
+    const metrics = new NodeMetrics(fleet, edge);
+    return makeAdmin((app) => {
+      registerProbes(app, {
+        readiness: state,
+        metrics: () => metrics.text(state()),
+        metricsType: metrics.contentType,
+      });
+    });
+  }
+
+  async #openAdmin(admin: AdminServer): Promise<number> {
+    const { host, port } = this.#first.config.admin;
+    try {
+      return await admin.listen(host, port);
+    } catch (error) {
+      throw new Error(cannotListen(host, port, error), { cause: error });
+    }
+  }
+
+  #listenTo(fleet: Fleet): void {
+    fleet.listen({
+      message: ({ slot }, message) => {
+        if (message.t !== 'unable') return;
+        if (this.#phase === 'starting') giveUp(message.why);
+        this.#log.error({ worker: slot, reason: message.why }, 'worker cannot listen');
+      },
+    });
+  }
+
+  #makeReloader(publish: (config: GatewayConfig) => ReturnType<Publisher['publish']>): Reloader {
+    return new Reloader({
+      load: this.#load,
+      publish,
+      running: this.#first.config,
+      applied: ({ config, files }) => {
+        this.#log.level = config.log.level;
+        this.#watcher?.follow([this.#file, ...files]);
+      },
+      log: this.#log,
+    });
+  }
+
+  #makeShutdown(fleet: Fleet, admin: AdminServer, reloader: Reloader): Shutdown {
+    return new Shutdown({
+      fleet,
+      log: this.#log,
+      times: () => ({ delayMs: reloader.running.drainDelay, graceMs: reloader.running.drain }),
+      begin: () => {
+        this.#phase = 'draining';
+        this.#watcher?.close();
+      },
+      end: async () => {
+        await admin.close();
+        await this.#output.drained(1_000);
+      },
+    });
+  }
+
+  #watch(reloader: Reloader): void {
+    const reload = (reason: 'file' | 'poll' | 'signal') => {
+      if (this.#phase === 'started') void reloader.reload(reason);
+    };
+    this.#watcher = new ConfigWatch([this.#file, ...this.#first.files], reload);
+    process.on('SIGHUP', () => reload('signal'));
+  }
+}

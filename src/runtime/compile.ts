@@ -1,0 +1,185 @@
+import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
+import type { RouteInfo, Slot } from '../contracts/exchange.ts';
+import type { FaultCode } from '../contracts/fault.ts';
+import type { Headers, Reply } from '../contracts/http.ts';
+import type { Hooks, Site } from '../contracts/policy.ts';
+import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
+import type { Timeouts } from '../contracts/transport.ts';
+import { CidrSet } from '../lib/cidr.ts';
+import { NameSet } from '../lib/name-set.ts';
+import { encodeBlock } from '../lib/reply-head.ts';
+import { POLICIES } from '../policies/index.ts';
+import { buildTable } from '../router/build.ts';
+import { allowed, find } from '../router/find.ts';
+import { paramNames } from '../router/pattern.ts';
+import type { Observer } from './observer.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** What a compiled configuration is wired to. */
+export interface Parts {
+  readonly upstreams: Upstreams;
+  readonly observer: Observer;
+}
+
+const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
+
+/** Identity fields that the gateway itself sends. */
+const IDENTITY_FIELDS = ['x-consumer-id', 'x-user-id'];
+
+/**
+ * Turns a configuration into machinery: tables, hook arrays, claimed pools. Nothing is left to decide per
+ * request. Throws when the configuration cannot be served; then nothing stays claimed.
+ */
+export function compile(snapshot: Snapshot, parts: Parts): Runtime {
+  const { config } = snapshot;
+  const { upstreams, release } = parts.upstreams.claim(config);
+  try {
+    return assemble(snapshot, parts, upstreams, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function assemble(
+  { generation, config }: Snapshot,
+  { observer }: Parts,
+  upstreams: ReadonlyMap<string, Upstream>,
+  release: () => void,
+): Runtime {
+  const timeouts = new Map(config.upstreams.map((upstream) => [upstream.id, upstream.timeouts]));
+  const routes = config.routes.map((route) => {
+    const upstream = route.upstream === undefined ? null : upstreams.get(route.upstream)!;
+    const base = upstream === null ? null : timeouts.get(upstream.id)!;
+    return compileRoute(route, config, upstream, base, observer);
+  });
+  const table = buildTable(
+    config.routes.map(({ match, priority }, i) => ({ ...match, priority, value: routes[i]! })),
+  );
+  const notFound = ownRoute('not_found', config, observer);
+  const notAllowed = ownRoute('method_not_allowed', config, observer);
+  const trusted = new CidrSet(config.trustedProxies);
+  const trusts = config.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.has(ip);
+  let active = 0;
+  let retired = false;
+  return {
+    generation,
+    config,
+    notFound,
+    notAllowed,
+    refused: notFound,
+    identityHeaders: new NameSet(IDENTITY_FIELDS),
+    trusts,
+    find(wanted: Wanted, match: Match): Route {
+      const route = find(table, wanted, match);
+      if (route !== null) return route;
+      match.params.length = 0;
+      match.allow = allowed(table, wanted);
+      return match.allow === '' ? notFound : notAllowed;
+    },
+    enter() {
+      active++;
+    },
+    leave() {
+      if (--active === 0 && retired) release();
+    },
+    retire() {
+      retired = true;
+      if (active === 0) release();
+    },
+  };
+}
+
+function compileRoute(
+  route: RouteConfig,
+  config: GatewayConfig,
+  upstream: Upstream | null,
+  base: UpstreamConfig['timeouts'] | null,
+  observer: Observer,
+): Route {
+  const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
+  const options = { ...config.policies, ...route.policies };
+  return {
+    ...info,
+    ...compilePolicies(info, options, sharedParams(route.match.paths), observer),
+    respond: route.respond === undefined ? null : compileReply(route.respond),
+    refuse: null,
+    upstream,
+    timeouts:
+      base === null ? NO_TIMEOUTS : { ...base, firstByte: base.firstByte ?? 0, ...given(route.timeouts) },
+    bodyBytes: route.bodyBytes ?? config.limits.bodyBytes,
+  };
+}
+
+/** A route for answers without a route: the global policies, the log and the metrics see it. */
+function ownRoute(refuse: FaultCode, config: GatewayConfig, observer: Observer): Route {
+  const info: RouteInfo = { id: '-', upstreamId: null };
+  return {
+    ...info,
+    ...compilePolicies(info, config.policies, new Map(), observer),
+    respond: null,
+    refuse,
+    upstream: null,
+    timeouts: NO_TIMEOUTS,
+    bodyBytes: config.limits.bodyBytes,
+  };
+}
+
+type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | 'done' | 'slots'>;
+
+/** The table's order is the running order; replies pass in reverse. */
+function compilePolicies(
+  route: RouteInfo,
+  options: Readonly<Record<string, unknown>>,
+  params: ReadonlyMap<string, number>,
+  observer: Observer,
+): HookArrays {
+  let slots = 0;
+  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
+  const request: Route['request'][number][] = [];
+  const response: Route['response'][number][] = [];
+  const all: Hooks[] = [];
+  for (const policy of POLICIES) {
+    const written = options[policy.name];
+    if (written === undefined || written === false) continue;
+    const hooks = policy.compile(written, site);
+    if (hooks === null) continue;
+    all.push(hooks);
+    if (hooks.request) request.push((x) => hooks.request!(x));
+    // A policy without a request hook saw the request once the hooks before it let it pass.
+    if (hooks.response) response.unshift({ depth: request.length, run: (x) => hooks.response!(x) });
+  }
+  return {
+    request,
+    response,
+    attempt: all.flatMap((hooks) => (hooks.attempt ? [hooks.attempt.bind(hooks)] : [])),
+    settled: [
+      ...all.flatMap((hooks) => (hooks.settled ? [hooks.settled.bind(hooks)] : [])),
+      observer.settled(route),
+    ],
+    done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
+    slots,
+  };
+}
+
+/** Parameters that stand at one index in every pattern of a route, so that a template can name them. */
+function sharedParams(paths: readonly string[]): ReadonlyMap<string, number> {
+  const shared = new Map(paramNames(paths[0]!).map((name, index) => [name, index]));
+  for (const path of paths.slice(1)) {
+    const names = paramNames(path);
+    for (const [name, index] of shared) if (names[index] !== name) shared.delete(name);
+  }
+  return shared;
+}
+
+function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {
+  const list: Headers = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
+  if (body !== '' && headers['content-type'] === undefined)
+    list.push('content-type', 'text/plain; charset=utf-8');
+  return { status, headers: list, body: Buffer.from(body), block: encodeBlock(list) };
+}
+
+/** Only the keys that were written: an absent override must not hide the upstream's value. */
+function given(timeouts: RouteConfig['timeouts']): Partial<Timeouts> {
+  return Object.fromEntries(Object.entries(timeouts).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,285 @@
+import type { Socket } from 'node:net';
+import { fault } from '../../contracts/fault.ts';
+import type { Fault } from '../../contracts/fault.ts';
+import type { RequestHead } from '../../contracts/http.ts';
+import { EMPTY } from '../../contracts/transport.ts';
+import type { Sink, Stream, Timeouts } from '../../contracts/transport.ts';
+import { Timer, wheel } from '../../lib/wheel.ts';
+import { dialFault, READ_BUFFER } from './dial.ts';
+import type { Dialer } from './dial.ts';
+import { hold } from './held.ts';
+import { ReplyReader } from './parse.ts';
+import { requestHead, requestPiece } from './write.ts';
+
+/** Who is told about the life of a connection: the pool. */
+export interface Owner {
+  /** It can serve: it has just been opened and its request is gone, or a reply is complete. */
+  freed(conn: H1Conn): void;
+  /** It is closed. */
+  lost(conn: H1Conn): void;
+}
+
+const DIALING = 0;
+const BUSY = 1;
+const IDLE = 2;
+const DEAD = 3;
+
+/**
+ * One connection, and the `Stream` of the one request that it carries at a time. All faults leave
+ * through `#fail`, all time-outs through one timer whose meaning follows from the state.
+ */
+export class H1Conn implements Stream {
+  readonly #owner: Owner;
+  readonly #socket: Socket;
+  readonly #reader = new ReplyReader();
+  readonly #timer = new Timer(this);
+  #phase = DIALING;
+  #head: RequestHead;
+  #timeouts: Timeouts;
+  #sink: Sink | null;
+  #error: Error | null = null;
+  /** Whether a request before this one has been served. */
+  #reused = false;
+  /** The head, until it goes out with the first piece of body. */
+  #held = '';
+  /** Body bytes that were announced and not yet written; -1 = chunked. */
+  #left = 0;
+  /** The caller has said that the request is whole: he will not write again. */
+  #sent = false;
+  /** The socket takes no more until it drains. */
+  #backed = false;
+  /** A byte of reply has come. */
+  #heard = false;
+  #paused = false;
+  #misused = false;
+
+  /** Opens a connection for one request, which has `connectMs` left to wait for it (0 = any time). */
+  constructor(
+    owner: Owner,
+    dialer: Dialer,
+    head: RequestHead,
+    timeouts: Timeouts,
+    sink: Sink,
+    connectMs: number,
+  ) {
+    this.#owner = owner;
+    this.#head = head;
+    this.#timeouts = timeouts;
+    this.#sink = sink;
+    const socket = dialer.dial((length) => this.#onRead(length));
+    this.#socket = socket;
+    socket.on(dialer.ready, () => this.#onReady());
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (error: Error) => (this.#error = error));
+    socket.on('close', () => this.#broken());
+    if (connectMs > 0) wheel.arm(this.#timer, connectMs, performance.now());
+  }
+
+  /** Gives the free connection a request. */
+  start(head: RequestHead, timeouts: Timeouts, sink: Sink): void {
+    this.#phase = BUSY;
+    this.#head = head;
+    this.#timeouts = timeouts;
+    this.#sink = sink;
+    this.#left = head.length;
+    this.#sent = this.#heard = false;
+    this.#reader.expect(head.method === 'HEAD');
+    this.#held = requestHead(head);
+    // Neither the limit on idling nor that on opening goes on; writing sets the next one.
+    if (head.length !== 0) wheel.cancel(this.#timer);
+    if (this.#held === '') {
+      this.#misframed();
+      return;
+    }
+    sink.onOpen(this, this.#reused);
+    if (head.length === 0) this.flush();
+    else if (this.#held !== '') hold(this);
+  }
+
+  /** Rests until the next request, at most `idleMs` (0 = not at all limited by us). */
+  rest(idleMs: number): void {
+    this.#phase = IDLE;
+    const ms = Math.min(idleMs > 0 ? idleMs : Infinity, this.#reader.keepAliveMs);
+    if (ms < Infinity) wheel.arm(this.#timer, ms, performance.now());
+    else wheel.cancel(this.#timer);
+  }
+
+  /** Lets go of a sink that still waits for this connection to open; false = it is another's. */
+  disown(sink: Sink): boolean {
+    if (this.#phase !== DIALING || this.#sink !== sink) return false;
+    this.#sink = null;
+    return true;
+  }
+
+  /** Closes at once; only the owner is told. */
+  close(): void {
+    if (this.#phase === DEAD) return;
+    this.#phase = DEAD;
+    this.#sink = null;
+    this.#held = '';
+    wheel.cancel(this.#timer);
+    this.#socket.destroy();
+    this.#owner.lost(this);
+  }
+
+  abort(): void {
+    this.close();
+  }
+
+  write(chunk: Uint8Array, last: boolean): boolean {
+    // The reply was complete before the request: what still comes is of no use to anybody.
+    if (this.#sink === null) return true;
+    const { length } = chunk;
+    const chunked = this.#left < 0;
+    if (chunked ? this.#sent && length > 0 : length > this.#left || (last && length < this.#left))
+      return this.#misframed();
+    if (!chunked) this.#left -= length;
+    const ends = last && !this.#sent;
+    if (last) this.#sent = true;
+    if (length > 0 || (chunked && ends)) this.#send(requestPiece(this.#held, chunk, chunked, last));
+    else if (ends && this.#held === '') this.#arm();
+    else if (ends) this.#send(this.#held);
+    return !this.#backed;
+  }
+
+  /** Sends the head alone, if no piece of body has taken it along. */
+  flush(): void {
+    if (this.#held === '') return;
+    if (this.#head.length === 0) this.#sent = true;
+    this.#send(this.#held);
+  }
+
+  #send(data: string | Buffer): void {
+    this.#held = '';
+    // Asking first whether latin1 would do costs more than encoding as UTF-8 what nearly always is ASCII.
+    this.#backed = !this.#socket.write(data, 'utf8');
+    this.#arm();
+  }
+
+  pause(): void {
+    if (this.#sink === null || this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+    this.#arm();
+  }
+
+  resume(): void {
+    if (this.#sink === null || !this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+    this.#arm();
+  }
+
+  /** The time allowed ran out; which one it was follows from the state. */
+  onTimer(): void {
+    if (this.#sink === null) this.close();
+    else if (this.#phase === DIALING) this.#fail(fault('connect_timeout'), true);
+    else this.#fail(fault(this.#heard || this.#backed ? 'idle_timeout' : 'reply_timeout'), false);
+  }
+
+  /** Milliseconds that the present state may last; 0 = any time. */
+  #allowed(): number {
+    if (this.#backed) return this.#timeouts.idle;
+    if (this.#paused) return 0;
+    if (this.#reader.inBody) return this.#timeouts.idle;
+    if (!this.#sent) return 0;
+    return this.#heard ? this.#timeouts.idle : this.#timeouts.firstByte;
+  }
+
+  #arm(): void {
+    const ms = this.#allowed();
+    if (ms > 0) wheel.arm(this.#timer, ms, performance.now());
+    else wheel.cancel(this.#timer);
+  }
+
+  #onReady(): void {
+    wheel.cancel(this.#timer);
+    if (this.#sink === null) this.#owner.freed(this);
+    else this.start(this.#head, this.#timeouts, this.#sink);
+  }
+
+  #onRead(length: number): boolean {
+    const sink = this.#sink;
+    // Bytes that answer nothing: whoever sends them cannot be trusted with a request.
+    if (sink === null || this.#phase !== BUSY || this.#held !== '') {
+      this.#broken();
+      return false;
+    }
+    this.#heard = true;
+    const reader = this.#reader;
+    reader.feed(READ_BUFFER, length);
+    if (reader.wrong !== '') {
+      this.#fail(fault('bad_reply', `The upstream's reply is invalid: ${reader.wrong}`), false);
+      return false;
+    }
+    const first = reader.head !== null;
+    if (first) sink.onHead(reader.head!);
+    if (this.#sink !== sink) return true;
+    if (reader.done) this.#finish(sink);
+    else {
+      if (first || reader.piece.length > 0) sink.onData(reader.piece, false);
+      if (this.#sink === sink) this.#arm();
+    }
+    return true;
+  }
+
+  #finish(sink: Sink): void {
+    const reuse = this.#sent && !this.#backed && this.#reader.keepAlive;
+    this.#sink = null;
+    this.#reused = true;
+    sink.onData(this.#reader.piece, true);
+    if (this.#phase === DEAD) return;
+    if (!reuse) {
+      this.close();
+      return;
+    }
+    if (this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+    this.#owner.freed(this);
+  }
+
+  #onDrain(): void {
+    this.#backed = false;
+    if (this.#sink === null) return;
+    this.#arm();
+    this.#sink.onDrain();
+  }
+
+  #onEnd(): void {
+    // During a handshake the error that follows says more.
+    if (this.#phase === DIALING) return;
+    const sink = this.#sink;
+    if (sink === null || !this.#reader.untilClose) {
+      this.#broken();
+      return;
+    }
+    this.close();
+    sink.onData(EMPTY, true);
+  }
+
+  /** The caller wrote what he had not announced: the upstream must not take the message for a whole one. */
+  #misframed(): false {
+    this.#misused = true;
+    this.#socket.destroy();
+    return false;
+  }
+
+  /** The connection is gone, or as good as. */
+  #broken(): void {
+    const untouched = this.#held !== '';
+    if (this.#sink === null) this.close();
+    else if (this.#misused) this.#fail(fault('internal'), false);
+    else if (this.#phase === DIALING) this.#fail(fault(dialFault(this.#error)), true);
+    else if (this.#reader.inBody) this.#fail(fault('reply_cut'), false);
+    else this.#fail(fault('reset'), untouched || (this.#reused && !this.#heard));
+  }
+
+  #fail(why: Fault, unsent: boolean): void {
+    const sink = this.#sink;
+    this.close();
+    sink?.onFault(why, unsent);
+  }
+}

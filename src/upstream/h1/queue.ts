@@ -1,0 +1,74 @@
+import { fault } from '../../contracts/fault.ts';
+import type { RequestHead } from '../../contracts/http.ts';
+import type { Sink, Timeouts } from '../../contracts/transport.ts';
+import { Timer, wheel } from '../../lib/wheel.ts';
+
+/** A request without a connection. */
+export class Waiter {
+  readonly head: RequestHead;
+  readonly timeouts: Timeouts;
+  readonly sink: Sink;
+  readonly #queue: WaitQueue;
+  readonly #timer = new Timer(this);
+  readonly #since = performance.now();
+
+  constructor(queue: WaitQueue, head: RequestHead, timeouts: Timeouts, sink: Sink) {
+    this.#queue = queue;
+    this.head = head;
+    this.timeouts = timeouts;
+    this.sink = sink;
+    if (timeouts.connect > 0) wheel.arm(this.#timer, timeouts.connect, this.#since);
+  }
+
+  /** What waiting has left of `timeouts.connect`; 0 = there is no limit. */
+  get connectMs(): number {
+    const { connect } = this.timeouts;
+    return connect > 0 ? Math.max(1, connect - (performance.now() - this.#since)) : 0;
+  }
+
+  /** It waits no more. */
+  leave(): void {
+    wheel.cancel(this.#timer);
+  }
+
+  onTimer(): void {
+    this.#queue.remove(this.sink);
+    this.sink.onFault(fault('connect_timeout', 'No connection to the upstream became free in time'), true);
+  }
+}
+
+/** Requests in the order of their coming, each with a limit on its waiting. */
+export class WaitQueue {
+  readonly #waiters: Waiter[] = [];
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  /** False = the queue is full. */
+  add(head: RequestHead, timeouts: Timeouts, sink: Sink): boolean {
+    if (this.#waiters.length >= this.#max) return false;
+    this.#waiters.push(new Waiter(this, head, timeouts, sink));
+    return true;
+  }
+
+  /** Takes out the one that has waited longest. */
+  take(): Waiter | undefined {
+    const waiter = this.#waiters.shift();
+    waiter?.leave();
+    return waiter;
+  }
+
+  /** Takes out the one of that sink; false = it is not here. */
+  remove(sink: Sink): boolean {
+    const index = this.#waiters.findIndex((waiter) => waiter.sink === sink);
+    if (index < 0) return false;
+    this.#waiters.splice(index, 1)[0]!.leave();
+    return true;
+  }
+}

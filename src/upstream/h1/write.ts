@@ -1,0 +1,57 @@
+import type { Headers, RequestHead } from '../../contracts/http.ts';
+
+/**
+ * The only place that frames an HTTP/1.1 request (RFC 9112 sections 3, 6 and 7). The head is one string:
+ * V8 joins it lazily, and the socket flattens and encodes it in one go.
+ */
+
+/**
+ * The request head, with its framing and the blank line; empty when a value would break out of its line,
+ * so that nothing may be sent.
+ */
+export function requestHead(head: RequestHead): string {
+  const { method, target, host, headers, added, length } = head;
+  // The edge and the policies' setters have checked every value; this is the last gate, at 15 ns a field.
+  if (breaks(target) || breaks(host) || anyBreaks(headers) || anyBreaks(added)) return '';
+  let framing = '\r\n';
+  if (length > 0 || head.explicitZero) framing = `content-length: ${length}\r\n\r\n`;
+  if (length < 0) framing = 'transfer-encoding: chunked\r\n\r\n';
+  return `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n` + lines(headers) + lines(added) + framing;
+}
+
+function lines(list: Headers): string {
+  let text = '';
+  for (let i = 0; i < list.length; i += 2) text += `${list[i]!}: ${list[i + 1]!}\r\n`;
+  return text;
+}
+
+const breaks = (text: string): boolean => text.includes('\n') || text.includes('\r');
+
+function anyBreaks(list: Headers): boolean {
+  for (let i = 1; i < list.length; i += 2) if (breaks(list[i]!)) return true;
+  return false;
+}
+
+const LAST_CHUNK = '0\r\n\r\n';
+
+/**
+ * One write's worth of request: the head if it is still `held` (else ''), a piece of body, and what the
+ * framing needs around it, in a buffer of its own.
+ */
+export function requestPiece(held: string, chunk: Uint8Array, chunked: boolean, last: boolean): Buffer {
+  let before = held;
+  let after = '';
+  if (chunked) {
+    if (chunk.length > 0) {
+      before += chunk.length.toString(16) + '\r\n';
+      after = '\r\n';
+    }
+    if (last) after += LAST_CHUNK;
+  }
+  const headBytes = before === '' ? 0 : Buffer.byteLength(before);
+  const piece = Buffer.allocUnsafe(headBytes + chunk.length + after.length);
+  if (headBytes > 0) piece.write(before, 0, 'utf8');
+  piece.set(chunk, headBytes);
+  if (after !== '') piece.write(after, headBytes + chunk.length, 'latin1');
+  return piece;
+}

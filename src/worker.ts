@@ -1,0 +1,91 @@
+import type { Logger } from 'pino';
+import type { GatewayConfig } from './contracts/config.ts';
+import type { ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { Runtime } from './contracts/runtime.ts';
+import { connectionLimit } from './edge/descriptors.ts';
+import type { Edge } from './edge/edge.ts';
+import { openEdge } from './edge/open.ts';
+import { openChannel } from './ipc/channel.ts';
+import { fromEnv } from './ipc/environment.ts';
+import type { WorkerEnvironment } from './ipc/environment.ts';
+import { WorkerRole } from './ipc/worker-role.ts';
+import type { Work } from './ipc/worker-role.ts';
+import { AccessLog } from './observe/access-log.ts';
+import { makeLogger } from './observe/logger.ts';
+import { Meter } from './observe/metrics.ts';
+import { Output } from './observe/output.ts';
+import { watchWorker } from './observe/standard.ts';
+import { flight, report } from './pipeline/reply.ts';
+import { compile } from './runtime/compile.ts';
+import { Current } from './runtime/current.ts';
+import { Keep } from './runtime/keep.ts';
+import { Recorder } from './runtime/observer.ts';
+import { Upstreams } from './runtime/upstreams.ts';
+
+/** The parts that do a worker's work; wired here and nowhere else. */
+function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: Logger): Work {
+  const current = new Current();
+  const meter = new Meter();
+  let accessLog: AccessLog | null = null;
+  const observer = new Recorder(meter, (x, status, duration) =>
+    accessLog!.write(x, status, duration, x.runtime.generation),
+  );
+  const upstreams = new Upstreams(new Keep());
+  let edge: Edge | null = null;
+  report.error = (error, { id, route }) =>
+    log.error({ err: error, request_id: id, route: route.id }, 'internal error');
+  watchWorker(meter, {
+    worker: slot,
+    activeRequests: () => flight.active,
+    connections: () => edge?.connections ?? 0,
+    droppedLines: () => output.dropped,
+  });
+  return {
+    compile: (snapshot) => compile(snapshot, { upstreams, observer }),
+    serve(runtime) {
+      const { config } = runtime;
+      log.level = config.log.level;
+      accessLog = new AccessLog({ ...config.log, destination: output });
+      current.swap(runtime);
+      return (edge ??= makeEdge(config, blockWrite, () => current.runtime));
+    },
+    deltas: () => meter.deltas(),
+  };
+}
+
+function makeEdge({ listen, limits }: GatewayConfig, blockWrite: boolean, runtime: () => Runtime): Edge {
+  const { host, port, edge } = listen.http;
+  return openEdge(
+    { kind: edge ?? 'uws', blockWrite },
+    {
+      host,
+      port,
+      runtime,
+      headerBytes: limits.headerBytes,
+      timeouts: { header: limits.headerTimeout, idle: limits.idleTimeout },
+      maxConnections: connectionLimit(),
+    },
+  );
+}
+
+/** ENTRY: one worker process. Serves what the primary tells it to, and ends with it. */
+function main(): void {
+  const env = fromEnv(process.env);
+  const output = new Output(1);
+  const log = makeLogger({ level: 'info', name: 'worker', worker: env.slot, destination: output });
+  process.on('exit', () => output.end());
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'internal error in a worker');
+    process.exit(1);
+  });
+  // A terminal and some supervisors signal the whole process group: only the primary's word counts here.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.once('disconnect', () => process.exit(0));
+
+  const warn = (line: string) => log.warn(line);
+  const channel = openChannel<ToWorker, ToPrimary>(process, { warn });
+  const exit = (code: number) => channel.flush(() => process.exit(code));
+  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+}
+
+main();

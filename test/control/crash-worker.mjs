@@ -1,0 +1,2 @@
+// A worker that cannot even start.
+process.exit(3);
