@@ -28,7 +28,10 @@ const REPLY = Buffer.from(
 );
 
 const FIELDS = [
-  ['user-agent', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36'],
+  [
+    'user-agent',
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36',
+  ],
   ['accept', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'],
   ['accept-encoding', 'gzip, deflate, br'],
   ['accept-language', 'en-US,en;q=0.5'],
@@ -89,7 +92,15 @@ async function sluice(port, concurrency) {
         next = () => {
           if (left-- > 0)
             pool.open(
-              { method: 'GET', target: '/api/users/42?x=1', host: 'api.example.com', headers, added, length: 0, explicitZero: false },
+              {
+                method: 'GET',
+                target: '/api/users/42?x=1',
+                host: 'api.example.com',
+                headers,
+                added,
+                length: 0,
+                explicitZero: false,
+              },
               timeouts,
               this,
             );

@@ -18,6 +18,7 @@ import { Publisher } from './control/publish.ts';
 import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
 import { Reloader } from './control/reload.ts';
+import type { ReloadReason } from './control/reload.ts';
 import { Shutdown } from './control/shutdown.ts';
 import { ConfigWatch } from './control/watch.ts';
 import { makeLogger } from './observe/logger.ts';
@@ -86,23 +87,24 @@ class Primary {
     const fleet = new Fleet({ size, exec, blockWrite: choice.blockWrite, log: this.#log });
     const publisher = new Publisher({ fleet, log: this.#log });
     const admin = this.#makeAdmin(fleet, publisher, choice.edge);
-    const adminPort = await this.#openAdmin(admin);
-    const port = await probePort(listen.http.host, listen.http.port);
-
-    const http = { ...listen.http, port, edge: choice.edge };
+    const http = { ...listen.http, edge: choice.edge };
     const publish = (next: GatewayConfig) => publisher.publish({ ...next, listen: { ...next.listen, http } });
     const reloader = this.#makeReloader(publish);
     this.#makeShutdown(fleet, admin, reloader).install();
+    process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
+
+    const adminPort = await this.#openAdmin(admin);
+    http.port = await probePort(http.host, http.port);
     this.#listenTo(fleet);
     fleet.start();
     const outcome = await publish(config);
-    if (!outcome.ok) throw new Error(`the configuration cannot be served: ${outcome.why}`);
     if (this.#phase !== 'starting') return;
+    if (!outcome.ok) throw new Error(`the configuration cannot be served: ${outcome.why}`);
 
     this.#phase = 'started';
     this.#log.info(
       {
-        http: `http://${addressOf(http.host, port)}`,
+        http: `http://${addressOf(http.host, http.port)}`,
         admin: `http://${addressOf(config.admin.host, adminPort)}`,
         workers: size,
         edge: choice.edge,
@@ -110,7 +112,8 @@ class Primary {
       },
       'listening',
     );
-    this.#watch(reloader);
+    const files = [this.#file, ...this.#first.files];
+    this.#watcher = new ConfigWatch(files, (reason) => this.#reload(reloader, reason));
   }
 
   #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string): AdminServer {
@@ -173,11 +176,7 @@ class Primary {
     });
   }
 
-  #watch(reloader: Reloader): void {
-    const reload = (reason: 'file' | 'poll' | 'signal') => {
-      if (this.#phase === 'started') void reloader.reload(reason);
-    };
-    this.#watcher = new ConfigWatch([this.#file, ...this.#first.files], reload);
-    process.on('SIGHUP', () => reload('signal'));
+  #reload(reloader: Reloader, reason: ReloadReason): void {
+    if (this.#phase === 'started') void reloader.reload(reason);
   }
 }

@@ -34,7 +34,7 @@ export type Loaded =
 /** Loads a configuration file; see `loadText`. A file that cannot be read is a mistake too. Never throws. */
 export function loadFile(path: string, options: LoadOptions = {}): Loaded {
   const source = readSource(path);
-  return source.ok ? loadText(source.text, path, options) : { ok: false, mistakes: [source.mistake] };
+  return 'text' in source ? loadText(source.text, path, options) : { ok: false, mistakes: [source.mistake] };
 }
 
 /**

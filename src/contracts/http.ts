@@ -1,3 +1,5 @@
+import type { FaultCode } from './fault.ts';
+
 /**
  * Header fields as a flat list `[name, value, name, value, …]`: wire order and repeats kept, names
  * lower-case. A list beats a Map here: it is built once, walked once, and loses nothing.
@@ -51,6 +53,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Uint8Array | null;
+  /** The failure that this reply tells of, for the log. */
+  readonly fault?: FaultCode;
   /** `headers` already encoded, for replies that are made once and given often. */
   readonly block?: Uint8Array;
 }

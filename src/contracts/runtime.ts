@@ -25,7 +25,7 @@ export interface Route extends RouteInfo {
   readonly request: readonly ((x: Exchange) => Step)[];
   readonly attempt: readonly ((a: Attempt) => void)[];
   readonly settled: readonly ((a: Attempt) => void)[];
-  /** In running order (reverse of the table). `depth` = how many request hooks must have begun for this one to run. */
+  /** In running order (reverse of the table). `depth` = how many request hooks must have begun for this one to run; 0 = always. */
   readonly response: readonly { readonly depth: number; run(x: Exchange): undefined | Reply }[];
   readonly done: readonly ((x: Exchange) => void)[];
   /** The reply of a `respond` route. */

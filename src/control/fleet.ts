@@ -79,8 +79,9 @@ export class Fleet {
     this.#listeners.push(events);
   }
 
-  /** Forks every worker. */
+  /** Forks every worker; nobody when the fleet is already retired. */
   start(): void {
+    if (this.#retired) return;
     cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
     for (const slot of this.#slots) this.#fork(slot, false);
     this.#watchdog = setInterval(() => this.#tick(), 1_000);

@@ -68,7 +68,7 @@ function open(options: AddonOptions): { uws: Uws; origin: AddonOrigin } {
   } catch (error) {
     if (error instanceof AddonError) throw error;
     const why = lastLine(error);
-    if (!why.includes("`GLIBC_2.38' not found")) throw new AddonError(diagnose(why), { cause: error });
+    if (!why.includes('GLIBC_2.38')) throw new AddonError(diagnose(why), { cause: error });
     if (process.arch !== 'x64')
       throw new AddonError(`on ${process.arch} uWebSockets.js needs glibc 2.38 or newer`);
     return openRebound(shipped, options.cacheDir);

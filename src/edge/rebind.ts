@@ -106,6 +106,8 @@ class ElfImage {
       throw new Error('not an ELF64 little-endian file');
     if (this.#u16(18) !== EM_X86_64) throw new Error('not a file for x86-64');
     if (this.#u16(54) !== PROGRAM_HEADER_SIZE) throw damaged('program headers');
+    // Linkers write the section headers last: a file that lacks their end was not copied whole.
+    this.#mustHold(this.#u64(40) + this.#u16(58) * this.#u16(60));
     this.#segments = this.#readSegments();
     this.#dynamic = this.#readDynamic();
   }

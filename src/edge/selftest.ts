@@ -29,7 +29,8 @@ export async function selfTest(uws: Uws): Promise<SelfTest> {
   const timer = setTimeout(hangUp, PATIENCE_MS);
   let app: UwsApp | null = null;
   try {
-    app = uws.App().any('/*', answer);
+    app = uws.App();
+    app.any('/*', answer);
     const ask = asker(await listen(uws, app), open);
     const [blockWrite, ...outcomes] = await Promise.all([
       writesBlocks(ask),

@@ -1,3 +1,4 @@
+import { fault, type Fault } from '../contracts/fault.ts';
 import type { Headers } from '../contracts/http.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { admit } from '../pipeline/intake.ts';
@@ -72,7 +73,7 @@ export class UwsEdge implements Edge {
     res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();
     const x = (io.x = this.#receive(res, req, io));
-    const refused = admit(x);
+    const refused = admit(x) ?? lengthRequired(x);
     if (refused !== null && x.poisoned) {
       // Ending the connection inside this handler is undone by a request that follows in the same segment.
       setImmediate(() => {
@@ -105,6 +106,15 @@ export class UwsEdge implements Edge {
       peerAddress(res),
     );
   }
+}
+
+/**
+ * The addon stops reading fields at one with an empty name: a body may follow whose length nobody saw. A
+ * method that has a body must therefore say how long it is (RFC 9110 section 15.5.12).
+ */
+function lengthRequired({ method, bodyLength, hasLength }: Exchange): Fault | null {
+  if (bodyLength !== 0 || hasLength) return null;
+  return method === 'POST' || method === 'PUT' || method === 'PATCH' ? fault('length_required') : null;
 }
 
 /** Above this the addon's wheel wraps round and closes connections at once. */

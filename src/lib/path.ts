@@ -54,7 +54,7 @@ function resolve(path: string): string | null {
   const kept = dropDots(length);
   // What a closing dot segment names is a directory: its slash stays.
   if (kept < length) scratch[kept] = SLASH;
-  return scratch.latin1Slice(0, kept < length ? kept + 1 : length);
+  return scratch.toString('latin1', 0, kept < length ? kept + 1 : length);
 }
 
 /** Takes a closing `/.`, or `/..` with the segment before it, off the first `length` bytes; answers what is left. */

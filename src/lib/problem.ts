@@ -29,5 +29,5 @@ const FRAMES: ReadonlyMap<string, Frame> = new Map(
 export function problemReply(code: FaultCode, detail: string, instance: string, extra?: Headers): Reply {
   const { status, start, headers } = FRAMES.get(code)!;
   const text = `${start},"detail":${JSON.stringify(detail)},"instance":${JSON.stringify(instance)}}`;
-  return { status, headers: [...headers, ...(extra ?? [])], body: Buffer.from(text) };
+  return { status, headers: [...headers, ...(extra ?? [])], body: Buffer.from(text), fault: code };
 }

@@ -100,11 +100,10 @@ function isPlain(x: LogSource, path: string): boolean {
   return client.length + server.length <= PLAIN_VALUES && isPlainText(client + server);
 }
 
-/** A copy whose values are bounded and fit to stand between quotes. */
+/** A copy whose values are bounded and fit to stand between quotes; the path goes its own way. */
 function escaped(x: LogSource): LogSource {
   const upstreamId = x.route.upstreamId === null ? null : jsonText(x.route.upstreamId, WORD);
   return {
-    ...x,
     id: jsonText(x.id, WORD),
     traceId: jsonText(x.traceId, SHORT),
     ip: jsonText(x.ip, SHORT),
@@ -116,6 +115,13 @@ function escaped(x: LogSource): LogSource {
     consumer: jsonText(x.consumer, WORD),
     limit: jsonText(x.limit, WORD),
     cache: jsonText(x.cache, WORD),
+    path: '',
+    query: '',
+    bytesIn: x.bytesIn,
+    bytesOut: x.bytesOut,
+    attempts: x.attempts,
+    upstreamMs: x.upstreamMs,
+    fault: x.fault,
   };
 }
 
@@ -153,11 +159,13 @@ function whole(value: number): number {
   return value > 0 && value <= Number.MAX_SAFE_INTEGER ? Math.floor(value) : 0;
 }
 
+/** Longer is a broken clock. */
+const LONGEST_MS = 1e12;
 const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => `.${String(i).padStart(3, '0')}`);
 
 /** Milliseconds with three decimals; a whole number and a table print faster than a fraction. */
 function millis(ms: number): string {
-  const full = whole(ms);
-  const thousandths = ms > full ? ((ms - full) * 1000) | 0 : 0;
-  return full + THOUSANDTHS[thousandths]!;
+  const bounded = ms > 0 && ms < LONGEST_MS ? ms : 0;
+  const full = whole(bounded);
+  return full + THOUSANDTHS[((bounded - full) * 1000) | 0]!;
 }

@@ -15,20 +15,27 @@ export function jsonText(text: string, max: number): string {
 
 function escapeText(text: string, max: number): string {
   let out = '';
-  for (const character of text) {
-    const piece = escapeOne(character);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const piece = code < ASCII.length ? ASCII[code]! : escapeWide(text, i, code);
     if (out.length + piece.length > max) break;
     out += piece;
+    if (piece.length === PAIR_LENGTH) i++;
   }
   return out;
 }
 
-function escapeOne(character: string): string {
-  if (character === '"' || character === '\\') return `\\${character}`;
-  if (isPlainText(character)) return character;
-  if (character.length === 2) return unit(character.charCodeAt(0)) + unit(character.charCodeAt(1));
-  const code = character.charCodeAt(0);
-  return unit(code >= 0xd800 && code <= 0xdfff ? 0xfffd : code);
-}
-
 const unit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`;
+const PAIR_LENGTH = 12;
+
+const ASCII = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  if (isPlainText(character)) return character;
+  return character === '"' || character === '\\' ? `\\${character}` : unit(code);
+});
+
+function escapeWide(text: string, i: number, code: number): string {
+  if (code < 0xd800 || code > 0xdfff) return unit(code);
+  const low = text.charCodeAt(i + 1);
+  return code < 0xdc00 && low >= 0xdc00 && low <= 0xdfff ? unit(code) + unit(low) : unit(0xfffd);
+}

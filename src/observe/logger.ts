@@ -46,11 +46,7 @@ const hideSecrets = (line: string): string =>
 
 /** Non-ASCII characters of a JSON text can only stand inside strings, where an escape means the same. */
 const ascii = (line: string): string =>
-  line.replace(
-    // eslint-disable-next-line no-control-regex -- everything that is not printable ASCII or the line feed
-    /[^\x0a\x20-\x7e]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  line.replace(/[^\x0a\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** A line too long for one write to a pipe keeps its head fields and as much of its message as fits. */
 function fit(line: string): string {

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'nod
 export const PIPE_BUF = 4096;
 const FILE_BATCH = 65_536;
 /** Bytes kept while the reader is slow; lines beyond it are dropped. */
-const MAX_HELD = 2 * 1024 * 1024;
+const MAX_HELD = 4 * 1024 * 1024;
 const FLUSH_MS = 100;
 /** How soon a full pipe is tried again. */
 const RETRY_MS = 10;
@@ -32,8 +32,8 @@ export class Output {
   readonly #direct: boolean;
   readonly #limit: number;
   /** Full batches, oldest first. */
-  readonly #queue: { text: string; lines: number }[] = [];
-  /** Characters in the queue. */
+  readonly #queue: { bytes: Uint8Array; lines: number }[] = [];
+  /** Bytes in the queue. */
   #held = 0;
   #batch = '';
   #lines = 0;
@@ -106,8 +106,7 @@ export class Output {
   /** A write that is under way cannot be waited for; what follows it is whole lines and may overtake it. */
   #endThreaded(): void {
     try {
-      for (const { text } of this.#queue.slice(this.#writing ? 1 : 0))
-        writeSync(this.#fd, text, null, 'latin1');
+      for (const { bytes } of this.#queue.slice(this.#writing ? 1 : 0)) writeSync(this.#fd, bytes);
     } catch {
       // The process ends: nobody is left to tell.
     }
@@ -126,10 +125,10 @@ export class Output {
     if (this.#queue.length > 0 || this.#lines > 0) this.#arm(RETRY_MS);
   }
 
-  /** Closes the batch that is being filled. */
+  /** Closes the batch that is being filled. What waits is bytes: text would keep every piece it was added up from. */
   #seal(): void {
     if (this.#lines === 0) return;
-    this.#queue.push({ text: this.#batch, lines: this.#lines });
+    this.#queue.push({ bytes: Buffer.from(this.#batch, 'latin1'), lines: this.#lines });
     this.#held += this.#batch.length;
     this.#batch = '';
     this.#lines = 0;
@@ -144,7 +143,7 @@ export class Output {
   #pushDirect(): void {
     try {
       for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0])
-        this.#written(writeSync(this.#fd, first.text, null, 'latin1'));
+        this.#written(writeSync(this.#fd, first.bytes));
     } catch (error) {
       if (!isAgain(error)) this.#lose();
     }
@@ -154,7 +153,7 @@ export class Output {
     const first = this.#queue[0];
     if (first === undefined || this.#ended) return;
     this.#writing = true;
-    write(this.#fd, first.text, null, 'latin1', (error, bytes) => {
+    write(this.#fd, first.bytes, (error, bytes) => {
       this.#writing = false;
       if (error === null) {
         this.#written(bytes);
@@ -167,7 +166,7 @@ export class Output {
   #written(bytes: number): void {
     const first = this.#queue[0]!;
     this.#held -= bytes;
-    if (bytes < first.text.length) first.text = first.text.slice(bytes);
+    if (bytes < first.bytes.length) first.bytes = first.bytes.subarray(bytes);
     else this.#queue.shift();
     if (this.#queue.length === 0) this.#settle();
   }

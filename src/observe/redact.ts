@@ -26,7 +26,10 @@ function redactPiece(piece: string, names: ReadonlySet<string>): string {
   return piece;
 }
 
+const DECORATED = /[%+[\]\s]/;
+
 function isNamed(name: string, names: ReadonlySet<string>): boolean {
+  if (!DECORATED.test(name)) return names.has(name.toLowerCase());
   return decode(name)
     .toLowerCase()
     .split(/[[\]\s]+/)

@@ -22,6 +22,9 @@ export class Exchange implements ExchangeContract, Match {
   /** Path and query as received until the intake has checked and normalised them. */
   path: string;
   query: string;
+  /** What the client asked for, whatever a rewrite makes of it. */
+  requestPath: string;
+  requestQuery: string;
   /** All fields as received until the intake has left only the end-to-end ones. */
   headers: Headers;
 
@@ -92,8 +95,8 @@ export class Exchange implements ExchangeContract, Match {
     this.scheme = scheme;
     this.method = method;
     this.matchMethod = method;
-    this.path = path;
-    this.query = query;
+    this.path = this.requestPath = path;
+    this.query = this.requestQuery = query;
     this.headers = headers;
     this.peer = peer;
     this.ip = peer;
@@ -102,9 +105,10 @@ export class Exchange implements ExchangeContract, Match {
     this.route = runtime.refused;
   }
 
-  /** Adopts a trusted peer's id, else the trace id serves as both. */
+  /** A trusted peer's id, else our own: never one that a client can choose, as it can its trace id. */
   get id(): string {
-    return this.#id === '' ? this.traceId : this.#id;
+    if (this.#id === '') this.#id = this.traceparent === '' ? this.traceId : newTraceId();
+    return this.#id;
   }
 
   set id(id: string) {

@@ -160,7 +160,6 @@ function frame(x: Exchange): Fault | null {
     return poison(x, 'Content-Length is not a number');
   if (seen.codings === 1) x.bodyLength = -1;
   else if (seen.lengths === 1) x.bodyLength = Number(seen.length);
-  else if (x.method === 'POST' || x.method === 'PUT' || x.method === 'PATCH') return fault('length_required');
   x.hasLength = seen.lengths === 1;
   return null;
 }
@@ -175,7 +174,8 @@ function target(x: Exchange): Fault | null {
   if (path === null)
     return fault('bad_request', 'the path is not valid, or hides a separator behind an escape');
   if (!validQuery(x.query)) return fault('bad_request', 'the query is not valid');
-  x.path = path;
+  x.path = x.requestPath = path;
+  x.requestQuery = x.query;
   return null;
 }
 

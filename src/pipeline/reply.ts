@@ -19,6 +19,7 @@ export const flight = { active: 0 };
 /** Gives an answer of the gateway's own. */
 export function answer(x: Exchange, reply: Reply): void {
   if (x.finished || x.started) return;
+  if (reply.fault !== undefined) x.fault ??= fault(reply.fault);
   const replaced = runResponseHooks(x, headOf(reply));
   sendWhole(x, (replaced ?? reply).body ?? EMPTY);
 }

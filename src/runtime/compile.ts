@@ -146,8 +146,9 @@ function compilePolicies(
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
-    // A policy without a request hook saw the request once the hooks before it let it pass.
-    if (hooks.response) response.unshift({ depth: request.length, run: (x) => hooks.response!(x) });
+    // A policy that has nothing to ask of requests has a say in every reply, early refusals included.
+    const depth = hooks.request ? request.length : 0;
+    if (hooks.response) response.unshift({ depth, run: (x) => hooks.response!(x) });
   }
   return {
     request,

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../support/ports.ts';
 import { CONFIG, endNodes, get, startNode } from './node.ts';
 
 const servers: Server[] = [];
@@ -31,9 +33,10 @@ async function workersSeen(http: string): Promise<Map<number, number>> {
   return pids;
 }
 
+/** A process that nobody has reaped yet is gone too. */
 const isAlive = (pid: number): boolean => {
   try {
-    return process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
@@ -81,6 +84,36 @@ test('a configuration that workers refuse at the start ends it with one line', a
   const node = startNode(withWish('refuse'));
   expect((await node.exited).code).toBe(1);
   expect(node.stderr).toMatch(/^the configuration cannot be served: worker \d refuses it: no such thing\n$/);
+});
+
+test('workers that cannot open the port end the start with one line', async () => {
+  const node = startNode(withWish('deaf'));
+  expect((await node.exited).code).toBe(1);
+  expect(node.stderr).toBe('cannot listen on 127.0.0.1\n');
+});
+
+test('a signal while the node starts ends it well', async () => {
+  const port = await freePort();
+  const node = startNode(withWish('hang_0_1000').replace('admin: { port: 0', `admin: { port: ${port}`));
+  while ((await get(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.status !== 503);
+  node.signal('SIGTERM');
+  expect(await node.exited).toEqual({ code: 0, signal: null });
+  expect(node.stderr).toBe('');
+  expect(node.lines.map(({ msg }) => msg)).toEqual(['draining', 'drained']);
+});
+
+test('a bug in the primary is logged, drains and gives exit code 1', async () => {
+  const node = startNode();
+  const { http } = await node.addresses();
+  const running = held(http);
+  await workersSeen(http);
+  node.signal('SIGUSR2');
+  expect(await running).toBe('finished');
+  expect((await node.exited).code).toBe(1);
+  expect(await node.said('internal error in the primary')).toMatchObject({
+    level: 'fatal',
+    err: { message: 'a bug', stack: expect.stringContaining('run-primary.mjs') as unknown },
+  });
 });
 
 test('a killed worker is replaced, counted, and serves what the others serve', async () => {
@@ -181,4 +214,3 @@ test('a stopped worker neither fails nor delays probes and metrics', async () =>
 async function allGone(pids: Iterable<number>): Promise<void> {
   for (const pid of pids) while (isAlive(pid)) await new Promise(setImmediate);
 }
-

@@ -51,7 +51,7 @@ test('an accepted configuration is served by every worker when publish resolves'
 
 test('one refusal changes nothing anywhere, tells why, and takes no number', async () => {
   const { publisher } = await serving(3);
-  expect(await publisher.publish(configFor(port, 'refuse@1'))).toEqual({
+  expect(await publisher.publish(configFor(port, 'refuse_1'))).toEqual({
     ok: false,
     why: 'worker 1 refuses it: no such thing',
   });
@@ -64,7 +64,7 @@ test('publications that come at once are taken in turn', async () => {
   const { publisher } = await serving(2);
   const outcomes = await Promise.all([
     publisher.publish(configFor(port)),
-    publisher.publish(configFor(port, 'refuse@0')),
+    publisher.publish(configFor(port, 'refuse_0')),
     publisher.publish(configFor(port)),
   ]);
   expect(outcomes).toMatchObject([{ generation: 2 }, { ok: false }, { generation: 3 }]);
@@ -74,7 +74,7 @@ test('publications that come at once are taken in turn', async () => {
 test('a worker killed while it prepares counts out; its heir serves what the others serve', async () => {
   const { fleet, publisher } = await serving(3);
   const ready = next(fleet, 'message', ({ slot }, { t }) => slot === 1 && t === 'ready');
-  const config = configFor(port, `die@1@${join(folder, 'died')}`);
+  const config = configFor(port, `die_1_${join(folder, 'died')}`);
   expect(await publisher.publish(config)).toEqual({ ok: true, generation: 2 });
   expect((await ready)[1]).toMatchObject({ generation: 2 });
   expect(await generationsSeen()).toEqual(new Set(['2']));
@@ -83,7 +83,7 @@ test('a worker killed while it prepares counts out; its heir serves what the oth
 test('an heir that is born while the others still prepare ends up with the new generation', async () => {
   const { fleet, publisher } = await serving(2);
   const born = next(fleet, 'born');
-  const outcome = publisher.publish(configFor(port, 'hang@0@1500', `die@1@${join(folder, 'died')}`));
+  const outcome = publisher.publish(configFor(port, 'hang_0_1500', `die_1_${join(folder, 'died')}`));
   await born;
   expect(await outcome).toEqual({ ok: true, generation: 2 });
   expect(publisher.applied().map(({ generation }) => generation)).toEqual([2, 2]);
@@ -114,9 +114,9 @@ test('a configuration that kills every worker is refused, and the node recovers 
 
 test('a worker that does not answer in time refuses, and its late answer is no vote for the next one', async () => {
   const { publisher } = await serving(2, 1_000);
-  const refused = await publisher.publish(configFor(port, 'hang@1@1500'));
+  const refused = await publisher.publish(configFor(port, 'hang_1_1500'));
   expect(refused).toEqual({ ok: false, why: 'worker 1 did not prepare it within 1000 ms' });
-  expect(await publisher.publish(configFor(port, 'refuse@1'))).toMatchObject({
+  expect(await publisher.publish(configFor(port, 'refuse_1'))).toMatchObject({
     ok: false,
     why: 'worker 1 refuses it: no such thing',
   });

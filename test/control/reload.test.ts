@@ -110,10 +110,7 @@ test('a configuration that a worker refuses leaves the old one; putting the old 
 
 test('more mistakes than one log line can carry are counted', async () => {
   const { reloader, lines } = start();
-  writeFileSync(
-    file,
-    `version: 1\n${Array.from({ length: 300 }, (_, i) => `nonsense${i}: 1`).join('\n')}\n`,
-  );
+  writeFileSync(file, `version: 1\n${Array.from({ length: 300 }, (_, i) => `nonsense${i}: 1`).join('\n')}\n`);
   await reloader.reload('file');
   const { mistakes, omitted } = lines[0] as unknown as { mistakes: string[]; omitted: number };
   expect(mistakes.length + omitted).toBe(300);

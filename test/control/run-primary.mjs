@@ -4,3 +4,6 @@ import { run } from '../../dist/primary.js';
 
 const worker = fileURLToPath(new URL('./stub-worker.mjs', import.meta.url));
 await run({ file: process.argv[2], flags: {}, worker });
+process.on('SIGUSR2', () => {
+  throw new Error('a bug');
+});

@@ -1,5 +1,5 @@
 // A worker with the real role and channel, and a tiny HTTP server in place of the gateway. What it does with a
-// configuration stands in that configuration: `routes[0].id` is a word, `worker` says whom it is meant for.
+// configuration stands in that configuration: see `wish`.
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { openChannel } from '../../dist/ipc/channel.js';
@@ -9,11 +9,11 @@ import { WorkerRole } from '../../dist/ipc/worker-role.js';
 const { slot } = fromEnv(process.env);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 
-/** `word`, `word@slot` or `word@slot@argument` among the upstreams' ids of a configuration. */
+/** Wishes are ids of upstreams: `word` for every worker, `word_slot` for one, `word_slot_argument`. */
 function wish(config, word) {
   for (const { id } of config.upstreams) {
-    const [name, whom, ...rest] = id.split('@');
-    if (name === word && (whom === undefined || Number(whom) === slot)) return { argument: rest.join('@') };
+    const [name, whom, ...rest] = id.split('_');
+    if (name === word && (whom === undefined || Number(whom) === slot)) return { argument: rest.join('_') };
   }
   return null;
 }
@@ -35,11 +35,11 @@ let current = null;
 let held = [];
 let listener = null;
 
-function open({ host, port }) {
+function open(config) {
+  const { host, port } = config.listen.http;
   const server = createServer((request, response) => {
     response.setHeader('connection', 'close');
     if (request.url === '/hold') return void held.push(response);
-    if (request.url === '/crash') throw new Error('a bug');
     response.end(`${slot} ${process.pid} ${current.generation}`);
   });
   return {
@@ -47,7 +47,8 @@ function open({ host, port }) {
     listen: () =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ host, port }, resolve);
+        if (wish(config, 'deaf') !== null) reject(new Error(`cannot listen on ${host}`));
+        else server.listen({ host, port }, resolve);
       }),
     stopListening: () => server.close(),
     drained: (done) => {
@@ -63,7 +64,7 @@ function open({ host, port }) {
 
 function serve(runtime) {
   current = runtime;
-  listener ??= open(runtime.config.listen.http);
+  listener ??= open(runtime.config);
   return listener;
 }
 

@@ -61,7 +61,7 @@ export function next<K extends keyof FleetEvents>(
 ): Promise<Arguments<K>> {
   return new Promise((resolve) => {
     const handle = (...args: Arguments<K>) => void (when(...args) && resolve(args));
-    fleet.listen({ [kind]: handle } as FleetEvents);
+    fleet.listen({ [kind]: handle });
   });
 }
 

@@ -85,9 +85,8 @@ export class Gateway {
 
   async started(): Promise<void> {
     const line = await this.waitForLine(({ msg }) => msg === 'listening', 15_000);
-    const { http, admin } = line as { http: { port: number }; admin: { port: number } };
-    this.port = http.port;
-    this.adminPort = admin.port;
+    this.port = Number(new URL(String(line['http'])).port);
+    this.adminPort = Number(new URL(String(line['admin'])).port);
   }
 
   /** The first line, printed already or within `ms` milliseconds, that is wanted. */
