@@ -82,6 +82,8 @@ export class Fleet {
   /** Forks every worker; nobody when the fleet is already retired. */
   start(): void {
     if (this.#retired) return;
+    // Workers of the node edge accept by themselves: the primary carries no connection.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
     for (const slot of this.#slots) this.#fork(slot, false);
     this.#watchdog = setInterval(() => this.#tick(), 1_000);

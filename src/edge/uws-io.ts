@@ -176,7 +176,7 @@ export class UwsIo implements Source, Downstream {
     }
     this.x.bytesOut += chunk.length;
     if (this.#total >= 0) return this.#sendSized(chunk);
-    if (last) return this.#end(chunk);
+    if (last) return this.#end(chunk, true);
     return this.#res.write(chunk);
   }
 
@@ -189,7 +189,7 @@ export class UwsIo implements Source, Downstream {
     if (this.x.method === 'HEAD' || status === 204 || status === 304)
       return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
-    if (last) return this.#end(chunk);
+    if (last) return this.#end(chunk, false);
     if (this.#ending) res.writeHeader('connection', 'close');
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
@@ -211,14 +211,17 @@ export class UwsIo implements Source, Downstream {
     return true;
   }
 
-  #end(chunk: Uint8Array): boolean {
+  #end(chunk: Uint8Array, streamed: boolean): boolean {
     this.#complete();
-    this.#res.end(chunk, this.#ending);
+    // After a streamed head the addon would write its `Connection: close` into the body.
+    this.#res.end(chunk, !streamed && this.#ending);
     finish(this.x);
     return true;
   }
 
   #sendSized(chunk: Uint8Array): boolean {
+    // An empty piece would count as the end.
+    if (chunk.length === 0) return true;
     const res = this.#res;
     const before = res.getWriteOffset();
     const [ok, done] = res.tryEnd(chunk, this.#total);

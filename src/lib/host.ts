@@ -4,8 +4,6 @@ import { isIPv6 } from 'node:net';
 const LOWER_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 /** The same in any case, and with the dot of the root. */
 const ANY_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
-/** RFC 3986 lets the number be absent. */
-const PORT = /^:\d{0,5}$/;
 /** No zone (`%eth0`): it means something on the sender's machine only. */
 const LITERAL = /^\[[0-9A-Fa-f:.]+\]$/;
 
@@ -22,7 +20,7 @@ const LONGEST = 254;
  */
 export function parseHost(field: string): string | null {
   const colon = field.indexOf(':', field.startsWith('[') ? field.indexOf(']') : 0);
-  if (colon >= 0 && !validPort(field.slice(colon))) return null;
+  if (colon >= 0 && !validPort(field, colon + 1)) return null;
   const host = colon < 0 ? field : field.slice(0, colon);
   if (host.length > LONGEST) return null;
   if (LOWER_NAME.test(host)) return host;
@@ -30,6 +28,14 @@ export function parseHost(field: string): string | null {
   return LITERAL.test(host) && isIPv6(host.slice(1, -1)) ? host.toLowerCase() : null;
 }
 
-function validPort(text: string): boolean {
-  return PORT.test(text) && Number(text.slice(1)) <= 65_535;
+/** Whether the text from `start` on is a port; RFC 3986 lets the number be absent. */
+function validPort(field: string, start: number): boolean {
+  if (field.length - start > 5) return false;
+  let port = 0;
+  for (let i = start; i < field.length; i++) {
+    const digit = field.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
+  }
+  return port <= 65_535;
 }

@@ -140,11 +140,14 @@ export class Meter {
 
   /** Cells hold increments only: what was reported starts again at zero. */
   #takeCells({ at, cells }: Series): number[] | null {
-    const own = this.#cells.values.subarray(at, at + cells);
-    if (own.every((value) => value === 0)) return null;
-    const values = Array.from(own);
-    own.fill(0);
-    return values;
+    const { values } = this.#cells;
+    const end = at + cells;
+    let first = at;
+    while (first < end && values[first] === 0) first++;
+    if (first === end) return null;
+    const increments = Array.from(values.subarray(at, end));
+    values.fill(0, at, end);
+    return increments;
   }
 
   #bind(family: Family, kind: Family['kind'], labels: readonly string[]): Series {

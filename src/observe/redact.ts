@@ -36,13 +36,10 @@ function isNamed(name: string, names: ReadonlySet<string>): boolean {
     .some((part) => names.has(part));
 }
 
+/** Never throws: bad escapes stay as they are, and a hostile query must not cost an exception for each name. */
 function decode(name: string): string {
-  const spaced = name.replaceAll('+', ' ');
-  if (spaced.indexOf('%') < 0) return spaced;
-  try {
-    return decodeURIComponent(spaced);
-  } catch {
-    // A bad escape somewhere must not keep the good ones from being read.
-    return spaced.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
-  }
+  const bytes = name
+    .replaceAll('+', ' ')
+    .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString();
 }

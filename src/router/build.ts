@@ -55,12 +55,15 @@ function leafOf<T>(paths: OpenPaths<T>, pattern: string): OpenLeaf<T> {
   const open = isOpen(pattern);
   if (open) segments.pop();
   let node = (paths.root ??= newNode(0));
-  for (const segment of segments) {
-    const { depth } = node;
-    if (isParam(segment)) node = node.param ??= newNode(depth + 1);
-    else node = take((node.literal ??= new Map()), segment, () => newNode<T>(depth));
-  }
+  for (const segment of segments)
+    node = isParam(segment) ? (node.param ??= newNode(node.depth + 1)) : childOf(node, segment);
   return open ? (node.rest ??= newLeaf()) : (node.leaf ??= newLeaf());
+}
+
+function childOf<T>(node: OpenNode<T>, segment: string): OpenNode<T> {
+  node.literal ??= new Map<string, OpenNode<T>>();
+  node.longest = Math.max(node.longest, segment.length);
+  return take(node.literal, segment, () => newNode<T>(node.depth));
 }
 
 /** Takes up into a node what only leads on: one comparison for `/api/v1/` instead of a lookup for each segment. */
@@ -73,6 +76,7 @@ function compress<T>(node: OpenNode<T>): void {
     if (child.leaf !== null) return;
     node.prefix = `${segment}/${child.prefix}`;
     node.literal = child.literal;
+    node.longest = child.longest;
     node.param = child.param;
     node.rest = child.rest;
   }
@@ -83,6 +87,7 @@ const newNode = <T>(depth: number): OpenNode<T> => ({
   prefix: '',
   depth,
   literal: null,
+  longest: 0,
   param: null,
   rest: null,
   leaf: null,

@@ -80,7 +80,8 @@ function walkPaths<T, Out>(paths: Paths<T>, wanted: Wanted, visit: Visit<T, Out>
 }
 
 /**
- * Tries what begins at `start` on a node: its prefix, then as segment a literal, a parameter, the rest. A node has one depth, hence one `start`: no node is visited twice, and recursion ends where patterns do.
+ * Tries what begins at `start` on a node: its prefix, then as segment a literal, a parameter, the rest. A node
+ * has one place in every path, hence is visited once, and recursion ends where patterns do.
  */
 function walkNode<T, Out>(
   node: Node<T>,
@@ -96,7 +97,7 @@ function walkNode<T, Out>(
   }
   const slash = path.indexOf('/', start);
   const end = slash < 0 ? path.length : slash;
-  if (node.literal !== null) {
+  if (node.literal !== null && end - start <= node.longest) {
     const child = node.literal.get(path.slice(start, end));
     const rule = child === undefined ? null : enter(child, slash, wanted, visit, out);
     if (rule !== null) return rule;

@@ -42,6 +42,8 @@ export interface Node<T> {
   readonly depth: number;
   /** By literal segment; null = there are none. */
   readonly literal: ReadonlyMap<string, Node<T>> | null;
+  /** Length of the longest key of `literal`: nobody makes us hash an endless segment. */
+  readonly longest: number;
   /** Below `:param`. */
   readonly param: Node<T> | null;
   /** Patterns that end in `*` here. */

@@ -6,7 +6,7 @@ import { PIPE_BUF } from '../../src/observe/output.ts';
 import { exchange, Lines } from './lines.ts';
 
 function logTo(lines: Lines, options: Partial<AccessLogOptions> = {}): AccessLog {
-  const defaults = { level: 'info', access: true, query: false, redact: ['token', 'Key'] };
+  const defaults = { level: 'info', access: true, query: false, redact: ['token', 'Key', 'Päss'] };
   return new AccessLog({ ...defaults, destination: lines, ...options });
 }
 
@@ -85,6 +85,7 @@ test.each([
   ['%74oken=s3cret', '%74oken=***'],
   ['%74oke%6E=s3cret', '%74oke%6E=***'],
   ['%zz[%74oken]=s3cret', '%zz[%74oken]=***'],
+  ['p%C3%A4ss=s3cret', 'p%C3%A4ss=***'],
   ['token[]=s3cret', 'token[]=***'],
   ['user[token]=s3cret', 'user[token]=***'],
   ['+token=s3cret', '+token=***'],

@@ -275,6 +275,7 @@ describe('hostile requests', () => {
     'empty segments': '/'.repeat(size),
     'one endless segment': `/${'a'.repeat(size)}`,
     'dense and then wrong': '/a'.repeat(depth),
+    'dense and then endless': `${'/a'.repeat(depth - 1)}/${'a'.repeat(size)}`,
   };
 
   test.each(Object.entries(paths))('%s cost at most a visit of every node', (_, path) => {

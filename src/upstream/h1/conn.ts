@@ -97,7 +97,7 @@ export class H1Conn implements Stream {
     else if (this.#held !== '') hold(this);
   }
 
-  /** Rests until the next request, at most `idleMs` (0 = not at all limited by us). */
+  /** Rests until the next request, at most `idleMs` (0 = as long as the upstream likes). */
   rest(idleMs: number): void {
     this.#phase = IDLE;
     const ms = Math.min(idleMs > 0 ? idleMs : Infinity, this.#reader.keepAliveMs);

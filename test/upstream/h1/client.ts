@@ -176,7 +176,7 @@ export interface RawOrigin {
 
 export async function rawOrigin(handle: (socket: Socket) => void, tls?: TlsOptions): Promise<RawOrigin> {
   const sockets: Socket[] = [];
-  let waits: (() => void)[] = [];
+  const waits: (() => void)[] = [];
   const accept = (socket: Socket) => {
     sockets.push(socket);
     socket.on('error', () => {});

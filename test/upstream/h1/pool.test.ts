@@ -82,7 +82,7 @@ test.each([
   const origin = await replying(OK);
   const pool = makePool(origin.port);
   await send(pool).ended;
-  act(origin.sockets[0]! as never);
+  act(origin.sockets[0]!);
   await closed(origin.sockets[0]!);
   while (pool.stats().idle > 0) await new Promise((resolve) => setImmediate(resolve));
   expect(await send(pool).ended).toMatchObject({ status: 200, fault: null });

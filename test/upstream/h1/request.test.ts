@@ -176,6 +176,22 @@ test('an early reply arrives whole; the rest of the body is swallowed and the co
   expect(pool.stats()).toEqual({ idle: 0, busy: 0, waiting: 0 });
 });
 
+test('an early reply before a close arrives whole, although the upload runs into the closed door', async () => {
+  const origin = await rawOrigin((socket) => {
+    socket.once('data', () => {
+      socket.pause();
+      socket.end('HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig');
+    });
+  });
+  const attempt = send(makePool(origin.port), { method: 'POST', length: 10_000_000 });
+  const stream = await attempt.opened;
+  const upload = (): void => {
+    if (!attempt.over && stream.write(Buffer.alloc(10_000), false)) setImmediate(upload);
+  };
+  upload();
+  expect(await attempt.ended).toMatchObject({ status: 413, body: 'big', fault: null });
+});
+
 test('an early reply without an end goes on beside the upload', async () => {
   const origin = await listener();
   const attempt = send(makePool(origin.port), { method: 'POST', length: -1 });

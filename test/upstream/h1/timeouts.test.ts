@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makePool, onRequest, rawOrigin, replying, send, type Recorder } from './client.ts';
+import { makePool, onRequest, rawOrigin, send, type Recorder } from './client.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
@@ -107,10 +107,20 @@ test('idle: an upstream that does not read the request', async () => {
 });
 
 test('idle: a slow client is not the fault of the upstream', async () => {
-  const origin = await replying(OK);
-  const attempt = send(makePool(origin.port), { method: 'POST', length: 20 }, { idle: 150, firstByte: 150 });
-  await attempt.opened;
+  const origin = await rawOrigin((socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.toString().endsWith('end')) socket.write(OK);
+    });
+  });
+  const attempt = send(
+    makePool(origin.port),
+    { method: 'POST', length: 6 },
+    { idle: 150, firstByte: 150, connect: 150 },
+  );
+  const stream = await attempt.opened;
+  stream.write(Buffer.from('abc'), false);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  // The origin answers the head at once, which is early and ends the attempt well.
+  expect(attempt.over).toBe(false);
+  stream.write(Buffer.from('end'), true);
   expect(await attempt.ended).toMatchObject({ status: 200, fault: null });
 });
