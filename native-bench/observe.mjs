@@ -5,7 +5,7 @@
 import { newTraceId, parseTraceparent, isRequestId } from '../dist/lib/ids.js';
 import { AccessLog } from '../dist/observe/access-log.js';
 import { Meter } from '../dist/observe/metrics.js';
-import { openStdout } from '../dist/observe/output.js';
+import { Output } from '../dist/observe/output.js';
 import { RouteRecorder, TargetRecorder } from '../dist/observe/standard.js';
 
 const exchange = {
@@ -80,7 +80,7 @@ await measure('AccessLog line, built, with redacted query', 5e5, (i) => {
   asked.write(queried, 200, 2.204, 7);
 });
 
-const output = openStdout();
+const output = new Output(1);
 const written = new AccessLog({ ...options, destination: output });
 const BURST = 2000;
 const burst = () => {

@@ -9,7 +9,7 @@ export function checkRoutes(data: Raw, report: Report): void {
     .map((each) => mapOf(each).id)
     .filter((id) => typeof id === 'string');
   const known = new Set(upstreams);
-  const firsts = new Map<string, string>();
+  const firsts = new Map<string, unknown>();
   for (const [i, route] of listOf(data.routes).entries()) {
     if (!isMap(route)) continue;
     const path = ['routes', i];
@@ -21,15 +21,21 @@ export function checkRoutes(data: Raw, report: Report): void {
         `there is no upstream "${route.upstream}": ${remedy(route.upstream, upstreams, 'add it to upstreams')}`,
       );
     checkRespond(route.respond, [...path, 'respond'], report);
-    const key = identity(route);
-    const first = firsts.get(key);
-    if (first !== undefined)
-      report(
-        [...path, 'match'],
-        `never reached: route "${first}" has the same match; change one, or set priority`,
-      );
-    else firsts.set(key, String(route.id));
+    checkReached(route, path, firsts, report);
   }
+}
+
+/** A route without one readable path is wrong in another way already. */
+function checkReached(route: Raw, path: Path, firsts: Map<string, unknown>, report: Report): void {
+  if (textsOf(mapOf(route.match).paths).length === 0) return;
+  const key = identity(route);
+  if (!firsts.has(key)) {
+    firsts.set(key, route.id);
+    return;
+  }
+  const first = firsts.get(key);
+  const name = typeof first === 'string' ? `route "${first}"` : 'a route above';
+  report([...path, 'match'], `never reached: ${name} has the same match; change one, or set priority`);
 }
 
 function checkService(route: Raw, path: Path, report: Report): void {

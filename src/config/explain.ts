@@ -3,6 +3,7 @@ import type { Wanted } from '../contracts/runtime.ts';
 import { getField } from '../lib/fields.ts';
 import { parseHost } from '../lib/host.ts';
 import { KNOWN_METHODS } from '../lib/methods.ts';
+import { matchMethod } from '../lib/preflight.ts';
 import { normalisePath, validQuery } from '../lib/path.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
@@ -84,7 +85,5 @@ function readRequest({ method, url, headers }: Asked): Wanted | Refusal {
   if (!validQuery(query)) return { status: 400, reason: 'the query is not valid' };
   if (!KNOWN_METHODS.has(method))
     return { status: 501, reason: `${method} is not a method that is forwarded` };
-  const preflight = method === 'OPTIONS' && getField(headers, 'origin') !== undefined;
-  const asked = preflight ? getField(headers, 'access-control-request-method') : undefined;
-  return { method: asked ?? method, host, path, query, headers };
+  return { method: matchMethod(method, headers), host, path, query, headers };
 }

@@ -2,7 +2,7 @@ import { ZodError } from 'zod';
 import type { Slot } from '../contracts/exchange.ts';
 import type { Site } from '../contracts/policy.ts';
 import type { AnyPolicy } from '../policies/index.ts';
-import { paramNames } from '../router/pattern.ts';
+import { sharedParams } from '../router/pattern.ts';
 import { check } from './issues.ts';
 import type { Path, Report } from './mistakes.ts';
 import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
@@ -74,14 +74,6 @@ export function routePlace(route: Raw, index: number): Place {
 function siteOf(id: string, upstreamId: string | null, params: Site['params']): Site {
   let slots = 0;
   return { route: { id, upstreamId }, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
-}
-
-/** Parameters that stand at one index in every pattern of a route, so that a template can name them. */
-function sharedParams(patterns: readonly string[]): ReadonlyMap<string, number> {
-  const [first = [], ...others] = patterns.map(paramNames);
-  return new Map(
-    first.flatMap((name, index) => (others.every((names) => names[index] === name) ? [[name, index]] : [])),
-  );
 }
 
 function unknownPolicy(name: string, table: readonly AnyPolicy[]): string {

@@ -1,16 +1,19 @@
 import type { Headers, ReplyHead } from '../contracts/http.ts';
-import { getField, isFieldValue, isToken, removeField, setField } from './fields.ts';
+import { isFieldValue, isToken } from './fields.ts';
+
+const LF = 10;
+const COLON = 58;
 
 /**
- * A reply head over checked bytes. As long as no policy looks at the fields, they stay bytes: the edge
- * writes the upstream's block as it came. The first read or change turns the block into a list, once.
+ * A reply head over checked bytes. The fields stay the bytes that the upstream sent: a policy that reads or
+ * changes one costs a scan and at most one copy, and where none does, the block goes out as it came.
  */
 export class BlockHead implements ReplyHead {
   status: number;
   readonly length: number;
   #block: Uint8Array;
-  #list: Headers | null = null;
-  #changed = false;
+  /** Fields that were added and are not in the block yet. */
+  #added = '';
 
   constructor(status: number, length: number, block: Uint8Array) {
     this.status = status;
@@ -18,18 +21,14 @@ export class BlockHead implements ReplyHead {
     this.#block = block;
   }
 
-  /** A head from a flat list. The list is taken over; its fields must already be checked. */
-  static fromList(status: number, length: number, list: Headers): BlockHead {
-    const head = new BlockHead(status, length, NO_BYTES);
-    head.#list = list;
-    head.#changed = true;
-    return head;
-  }
-
   block(): Uint8Array {
-    if (this.#changed) {
-      this.#block = encodeBlock(this.#list!);
-      this.#changed = false;
+    if (this.#added !== '') {
+      const added = encodeText(this.#added);
+      const joined = new Uint8Array(this.#block.length + added.length);
+      joined.set(this.#block);
+      joined.set(added, this.#block.length);
+      this.#block = joined;
+      this.#added = '';
     }
     return this.#block;
   }
@@ -39,45 +38,75 @@ export class BlockHead implements ReplyHead {
   }
 
   get(name: string): string | undefined {
-    return getField(this.#fields(), name);
+    const block = this.block();
+    const at = findField(block, name, 0);
+    if (at < 0) return undefined;
+    const value = at + name.length + 1;
+    return Buffer.from(block.buffer, block.byteOffset + value, block.indexOf(LF, value) - 1 - value)
+      .toString('latin1')
+      .trim();
   }
 
   set(name: string, value: string): void {
     check(name, value);
-    setField(this.#fields(), name, value);
-    this.#changed = true;
+    this.remove(name);
+    this.#added += `${name}: ${value}\r\n`;
   }
 
   add(name: string, value: string): void {
     check(name, value);
-    this.#fields().push(name, value);
-    this.#changed = true;
+    this.#added += `${name}: ${value}\r\n`;
   }
 
   remove(name: string): void {
-    if (this.get(name) === undefined) return;
-    removeField(this.#fields(), name);
-    this.#changed = true;
-  }
-
-  #fields(): Headers {
-    return (this.#list ??= decodeBlock(this.#block));
+    let block = this.block();
+    for (let at = findField(block, name, 0); at >= 0; at = findField(block, name, at)) {
+      // Copied, never moved in place: the same block may serve every reply of a route.
+      const rest = block.indexOf(LF, at) + 1;
+      const shorter = new Uint8Array(block.length - (rest - at));
+      shorter.set(block.subarray(0, at));
+      shorter.set(block.subarray(rest), at);
+      block = shorter;
+    }
+    this.#block = block;
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** Where the line of a field begins, looking from the line that begins at `from`; -1 = nowhere. */
+function findField(block: Uint8Array, name: string, from: number): number {
+  for (let at = from; at < block.length;) {
+    if (block[at + name.length] === COLON && isNamed(block, at, name)) return at;
+    while (block[at] !== LF) at++;
+    at++;
+  }
+  return -1;
+}
+
+function isNamed(block: Uint8Array, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const byte = block[at + i]!;
+    const lower = byte >= 65 && byte <= 90 ? byte + 32 : byte;
+    if (lower !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
 
 function check(name: string, value: string): void {
   if (!isToken(name) || !isFieldValue(value))
     throw new Error(`reply field ${JSON.stringify(name)} cannot be sent`);
 }
 
-/** `name: value\r\n…` as bytes. Values are byte strings (latin1); text beyond it goes out as UTF-8. */
+/** Values are byte strings (latin1); text beyond it goes out as UTF-8. */
+function encodeText(text: string): Uint8Array {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return Buffer.from(text, 'utf8');
+  return Buffer.from(text, 'latin1');
+}
+
+/** `name: value\r\n…` as bytes, from checked fields. */
 export function encodeBlock(list: Headers): Uint8Array {
   let text = '';
   for (let i = 0; i < list.length; i += 2) text += `${list[i]!}: ${list[i + 1]!}\r\n`;
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return Buffer.from(text, 'utf8');
-  return Buffer.from(text, 'latin1');
+  return encodeText(text);
 }
 
 /** The fields of a checked block, names in lower case, values as byte strings (latin1). */

@@ -8,7 +8,7 @@ const MAX_HELD = 4 * 1024 * 1024;
 const FLUSH_MS = 100;
 /** How soon a full pipe is tried again. */
 const RETRY_MS = 10;
-/** Longest wait for a slow reader when the process ends without `close`. */
+/** Longest wait for a slow reader when the process ends without `drained`. */
 const EXIT_MS = 200;
 
 const isAgain = (error: unknown): boolean => {
@@ -193,11 +193,4 @@ function openNonBlocking(fd: number): number | null {
   } catch {
     return null;
   }
-}
-
-/** The process's way to standard output; what is held when the process ends is still written. */
-export function openStdout(): Output {
-  const output = new Output(1);
-  process.once('exit', () => output.end());
-  return output;
 }

@@ -1,10 +1,10 @@
 import { fault, type Fault } from '../contracts/fault.ts';
-import { getField } from '../lib/fields.ts';
 import { parseHost } from '../lib/host.ts';
 import { parseTraceparent } from '../lib/ids.ts';
 import { KNOWN_METHODS } from '../lib/methods.ts';
 import { dashed } from '../lib/name-set.ts';
 import { normalisePath, validQuery } from '../lib/path.ts';
+import { matchMethod } from '../lib/preflight.ts';
 import type { Exchange } from './exchange.ts';
 import { applyTrusted, Claims } from './forwarded.ts';
 
@@ -77,7 +77,7 @@ export function admit(x: Exchange): Fault | null {
   const bad = sortFields(x) ?? frame(x) ?? target(x);
   if (bad !== null) return bad;
   if (!KNOWN_METHODS.has(x.method)) return fault('method_unknown');
-  if (x.method === 'OPTIONS') asPreflight(x);
+  x.matchMethod = matchMethod(x.method, x.headers);
   return null;
 }
 
@@ -177,12 +177,6 @@ function target(x: Exchange): Fault | null {
   x.path = x.requestPath = path;
   x.requestQuery = x.query;
   return null;
-}
-
-/** A preflight (Fetch standard, CORS protocol) is matched as the method that it asks for. */
-function asPreflight(x: Exchange): void {
-  const asked = getField(x.headers, 'access-control-request-method');
-  if (asked !== undefined && getField(x.headers, 'origin') !== undefined) x.matchMethod = asked;
 }
 
 function poison(x: Exchange, detail: string): Fault {

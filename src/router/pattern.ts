@@ -20,3 +20,11 @@ export function paramNames(pattern: string): string[] {
     .map((segment) => segment.slice(1));
   return isOpen(pattern) ? [...names, '*'] : names;
 }
+
+/** Parameters that stand at one index in every pattern of a route, so that a template can name them. */
+export function sharedParams(patterns: readonly string[]): ReadonlyMap<string, number> {
+  const [first = [], ...others] = patterns.map(paramNames);
+  return new Map(
+    first.flatMap((name, index) => (others.every((names) => names[index] === name) ? [[name, index]] : [])),
+  );
+}

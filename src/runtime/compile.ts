@@ -11,7 +11,7 @@ import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
-import { paramNames } from '../router/pattern.ts';
+import { sharedParams } from '../router/pattern.ts';
 import type { Observer } from './observer.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -161,16 +161,6 @@ function compilePolicies(
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
     slots,
   };
-}
-
-/** Parameters that stand at one index in every pattern of a route, so that a template can name them. */
-function sharedParams(paths: readonly string[]): ReadonlyMap<string, number> {
-  const shared = new Map(paramNames(paths[0]!).map((name, index) => [name, index]));
-  for (const path of paths.slice(1)) {
-    const names = paramNames(path);
-    for (const [name, index] of shared) if (names[index] !== name) shared.delete(name);
-  }
-  return shared;
 }
 
 function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {

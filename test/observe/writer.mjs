@@ -1,10 +1,11 @@
 // A process that logs to standard output through dist: node writer.mjs NAME LINES BURST [end|drain|stay]
 import { AccessLog } from '../../dist/observe/access-log.js';
 import { makeLogger } from '../../dist/observe/logger.js';
-import { openStdout } from '../../dist/observe/output.js';
+import { Output } from '../../dist/observe/output.js';
 
 const [name, lines, burst, how] = process.argv.slice(2);
-const output = openStdout();
+const output = new Output(1);
+process.on('exit', () => output.end());
 const log = new AccessLog({ level: 'info', access: true, query: false, redact: [], destination: output });
 const events = makeLogger({ level: 'info', name: 'worker', destination: output });
 const x = {

@@ -238,9 +238,11 @@ describe('header and query conditions', () => {
     },
   );
 
-  test('an absent value is empty, and a bad escape stands for itself', () => {
+  test('an absent value is empty, the first = ends a name, a bad escape stands for itself, and && holds no pair', () => {
     expect(routeOf(table({ q: { query: { q: '' } } }), 'GET h/?q')).toBe('q');
     expect(routeOf(table({ q: { query: { q: '100%' } } }), 'GET h/?q=100%')).toBe('q');
+    expect(routeOf(table({ q: { query: { q: 'a=b' } } }), 'GET h/?q=a=b')).toBe('q');
+    expect(routeOf(table({ q: { query: { '': '' } } }), 'GET h/?a=b&&c')).toBeNull();
     expect(routeOf(table({ q: { query: { q: '%zz' } } }), 'GET h/?q=%zz')).toBe('q');
   });
 
