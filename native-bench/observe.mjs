@@ -14,8 +14,8 @@ const exchange = {
   ip: '203.0.113.42',
   method: 'GET',
   host: 'api.example.com',
-  path: '/api/users/81723/orders',
-  query: '',
+  requestPath: '/api/users/81723/orders',
+  requestQuery: '',
   protocol: 'HTTP/1.1',
   bytesIn: 0,
   bytesOut: 4312,
@@ -74,7 +74,7 @@ await measure('AccessLog line, built', 5e5, (i) => {
   built.write(exchange, 200, 2.204 + (i % 100), 7);
 });
 const asked = new AccessLog({ ...options, query: true, destination: counting });
-const queried = { ...exchange, query: 'page=3&token=abcdef&sort=-name' };
+const queried = { ...exchange, requestQuery: 'page=3&token=abcdef&sort=-name' };
 await measure('AccessLog line, built, with redacted query', 5e5, (i) => {
   queried.bytesOut = i;
   asked.write(queried, 200, 2.204, 7);

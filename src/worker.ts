@@ -68,6 +68,9 @@ function makeEdge({ listen, limits }: GatewayConfig, blockWrite: boolean, runtim
   );
 }
 
+/** Longest wait for a slow log reader at the end of a drain. */
+const EXIT_MS = 1_000;
+
 /** ENTRY: one worker process. Serves what the primary tells it to, and ends with it. */
 function main(): void {
   const env = fromEnv(process.env);
@@ -84,7 +87,8 @@ function main(): void {
 
   const warn = (line: string) => log.warn(line);
   const channel = openChannel<ToWorker, ToPrimary>(process, { warn });
-  const exit = (code: number) => channel.flush(() => process.exit(code));
+  // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
+  const exit = (code: number) => channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   new WorkerRole(channel, assemble(env, output, log), { exit, warn });
 }
 

@@ -1,6 +1,6 @@
 import { fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';
-import type { BodySink, Downstream, Source } from '../contracts/transport.ts';
+import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
 import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
@@ -26,6 +26,7 @@ const job: { io: UwsIo | null; chunk: Uint8Array; last: boolean; flowing: boolea
 };
 
 const nothing = (): void => undefined;
+const endBody = (io: UwsIo): void => io.bodyEnded();
 
 function flush(): void {
   job.flowing = job.io!.send(job.chunk, job.last);
@@ -48,6 +49,8 @@ export class UwsIo implements Source, Downstream {
   /** What a sized reply could not hand to the kernel yet, and the offset of its first byte. */
   #tail: Uint8Array | null = null;
   #tailAt = 0;
+  /** The body came to its end. */
+  #ended = true;
   #sink: BodySink | null = null;
   #queue: BodyQueue | null = null;
   #paused = false;
@@ -64,6 +67,7 @@ export class UwsIo implements Source, Downstream {
   /** The body follows: its silence is bounded from now on. */
   expectBody(length: number): void {
     this.length = length;
+    this.#ended = false;
     this.#timer = new Timer(this);
     this.#armBody();
     this.#rearmConnection();
@@ -75,14 +79,28 @@ export class UwsIo implements Source, Downstream {
     x.bytesIn += piece.byteLength;
     if (this.#discarding || this.closed) return;
     if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
-    if (last) wheel.cancel(this.#timer!);
-    else if (!this.#paused) {
+    if (last) {
+      this.#ended = true;
+      wheel.cancel(this.#timer!);
+    } else if (!this.#paused) {
       this.#armBody();
       this.#rearmConnection();
     }
-    const chunk = new Uint8Array(piece);
+    // The addon may have misread the end of a chunked body; it is passed on once the segment that it came
+    // in is read, because the addon closes the connection when what follows there is no request.
+    const later = last && this.length < 0;
+    this.#take(new Uint8Array(piece), last && !later);
+    if (later) setImmediate(endBody, this);
+  }
+
+  /** The chunked body is complete. */
+  bodyEnded(): void {
+    if (!this.#discarding && !this.closed) this.#take(EMPTY, true);
+  }
+
+  #take(chunk: Uint8Array, last: boolean): void {
     if (this.#sink === null || this.#paused) this.#keep(chunk, last);
-    else if (!this.#sink.onBody(chunk, last) && !last) this.#pause();
+    else if (!this.#sink.onBody(chunk, last) && !this.#ended) this.#pause();
   }
 
   pipe(to: BodySink): void {
@@ -115,7 +133,7 @@ export class UwsIo implements Source, Downstream {
     this.#queue ??= new BodyQueue();
     if (!this.#queue.push(chunk, last))
       return bodyFault(this.x, fault('overload', 'too much request data is waiting'));
-    if (!last && !this.#paused) this.#pause();
+    if (!this.#ended && !this.#paused) this.#pause();
   }
 
   #pause(): void {
@@ -132,7 +150,7 @@ export class UwsIo implements Source, Downstream {
 
   #armBody(): void {
     const { bodyTimeout } = this.x.runtime.config.limits;
-    if (bodyTimeout > 0) wheel.arm(this.#timer!, bodyTimeout, performance.now());
+    if (bodyTimeout > 0 && !this.#ended) wheel.arm(this.#timer!, bodyTimeout, performance.now());
   }
 
   // --- the reply ------------------------------------------------------------------------------------

@@ -73,15 +73,10 @@ export class UwsEdge implements Edge {
     res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();
     const x = (io.x = this.#receive(res, req, io));
-    const refused = admit(x) ?? lengthRequired(x);
-    if (refused !== null && x.poisoned) {
-      // Ending the connection inside this handler is undone by a request that follows in the same segment.
-      setImmediate(() => {
-        io.begun = true;
-        begin(x, null, refused);
-      });
-      return;
-    }
+    const refused = admit(x);
+    const open = endsUnknown(x);
+    if (open) x.closing = true;
+    if (open || x.poisoned) return void setImmediate(beginLate, io, refused);
     io.begun = true;
     if (x.bodyLength === 0 || refused !== null) return begin(x, null, refused);
     io.expectBody(x.bodyLength);
@@ -109,12 +104,20 @@ export class UwsEdge implements Edge {
 }
 
 /**
- * The addon stops reading fields at one with an empty name: a body may follow whose length nobody saw. A
- * method that has a body must therefore say how long it is (RFC 9110 section 15.5.12).
+ * The addon stops reading fields at one with an empty name: a body may follow whose length nobody saw. Where a
+ * body is to be expected, nothing that follows on the connection may be taken for a request.
  */
-function lengthRequired({ method, bodyLength, hasLength }: Exchange): Fault | null {
-  if (bodyLength !== 0 || hasLength) return null;
-  return method === 'POST' || method === 'PUT' || method === 'PATCH' ? fault('length_required') : null;
+function endsUnknown({ method, bodyLength, hasLength }: Exchange): boolean {
+  return bodyLength === 0 && !hasLength && (method === 'POST' || method === 'PUT' || method === 'PATCH');
+}
+
+/**
+ * Begins once the addon has read the segment to its end: it closes the connection when more follows. (To end
+ * the connection inside the handler would be undone by a request that follows.)
+ */
+function beginLate(io: UwsIo, refused: Fault | null): void {
+  io.begun = true;
+  begin(io.x, null, refused ?? (io.closed ? fault('client_left') : null));
 }
 
 /** Above this the addon's wheel wraps round and closes connections at once. */

@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net';
 
-/** Labels of letters, digits, `-`, and the `_` that service names in clusters have. */
-const LOWER_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+/** Labels of unreserved characters and sub-delims (RFC 3986 section 3.2.2) but the comma. */
+const LOWER_NAME = /^[a-z0-9_~!$&'()*+;=-]+(?:\.[a-z0-9_~!$&'()*+;=-]+)*$/;
 /** The same in any case, and with the dot of the root. */
-const ANY_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
+const ANY_NAME = /^[A-Za-z0-9_~!$&'()*+;=-]+(?:\.[A-Za-z0-9_~!$&'()*+;=-]+)*\.?$/;
 /** No zone (`%eth0`): it means something on the sender's machine only. */
 const LITERAL = /^\[[0-9A-Fa-f:.]+\]$/;
 
@@ -14,9 +14,8 @@ const LONGEST = 254;
  * The host that the value of a Host field names (RFC 9110 section 7.2), as routes match it: lower case,
  * without port, without the root's dot; an IPv6 literal keeps its brackets. Null = answer 400.
  *
- * Stricter than RFC 3986: no escapes and none of `!$&'()*+,;=~`, which no host name holds and which
- * servers behind the gateway read in different ways; no empty labels. A lower-case name without a port
- * costs one scan and is returned as it is.
+ * Stricter than RFC 3986: no escapes and no comma, which servers behind the gateway read in different ways;
+ * no empty labels. A lower-case name without a port costs one scan and is returned as it is.
  */
 export function parseHost(field: string): string | null {
   const colon = field.indexOf(':', field.startsWith('[') ? field.indexOf(']') : 0);

@@ -11,9 +11,10 @@ export interface LogSource {
   readonly ip: string;
   readonly method: string;
   readonly host: string;
-  readonly path: string;
+  /** As the client asked for it, before any rewrite. */
+  readonly requestPath: string;
   /** Without `?`. */
-  readonly query: string;
+  readonly requestQuery: string;
   readonly protocol: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -77,7 +78,7 @@ export class AccessLog {
    */
   write(x: LogSource, status: number, durationMs: number, generation: number): void {
     if (!this.enabled) return;
-    const path = this.#query && x.query !== '' ? this.#withQuery(x) : x.path;
+    const path = this.#query && x.requestQuery !== '' ? this.#withQuery(x) : x.requestPath;
     const plain = path.length <= PATH && isPlain(x, path);
     this.#destination.write(
       plain
@@ -88,7 +89,7 @@ export class AccessLog {
 
   #withQuery(x: LogSource): string {
     // Cut first: a hostile query must not cost more than the line can show.
-    return `${x.path}?${redactQuery(x.query.slice(0, PATH), this.#redact)}`;
+    return `${x.requestPath}?${redactQuery(x.requestQuery.slice(0, PATH), this.#redact)}`;
   }
 }
 
@@ -115,8 +116,8 @@ function escaped(x: LogSource): LogSource {
     consumer: jsonText(x.consumer, WORD),
     limit: jsonText(x.limit, WORD),
     cache: jsonText(x.cache, WORD),
-    path: '',
-    query: '',
+    requestPath: '',
+    requestQuery: '',
     bytesIn: x.bytesIn,
     bytesOut: x.bytesOut,
     attempts: x.attempts,

@@ -143,9 +143,10 @@ describe('normalisePath', () => {
     );
     fc.assert(
       fc.property(fc.array(dots, { maxLength: 14 }), (pieces) => {
-        // The standard leaves an escaped dot in a longer segment alone; RFC 3986 decodes it.
+        // Every dot escaped: Node 20's parser overlooks `/.` behind a segment like `.a`, but never `/%2e`.
         const path = `/${pieces.join('')}`;
-        const url = new URL(`http://h${path}`).pathname.replace(/%2e/gi, '.');
+        const { pathname } = new URL(`http://h${path.replaceAll('.', '%2e')}`);
+        const url = pathname.replace(/%2e/gi, '.');
         expect(normalisePath(path)).toBe(url);
       }),
       { numRuns: 5_000 },

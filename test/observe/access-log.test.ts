@@ -12,7 +12,7 @@ function logTo(lines: Lines, options: Partial<AccessLogOptions> = {}): AccessLog
 
 function pathOf(query: string): unknown {
   const lines = new Lines();
-  logTo(lines, { query: true }).write(exchange({ path: '/a', query }), 200, 1, 1);
+  logTo(lines, { query: true }).write(exchange({ requestPath: '/a', requestQuery: query }), 200, 1, 1);
   return lines.last['path'];
 }
 
@@ -71,7 +71,7 @@ test.each([
 
 test('the query is logged only when asked for', () => {
   const lines = new Lines();
-  logTo(lines).write(exchange({ path: '/a', query: 'x=1' }), 200, 1, 1);
+  logTo(lines).write(exchange({ requestPath: '/a', requestQuery: 'x=1' }), 200, 1, 1);
   expect(lines.last['path']).toBe('/a');
   expect(pathOf('x=1')).toBe('/a?x=1');
   expect(pathOf('')).toBe('/a');
@@ -134,8 +134,8 @@ const anySource: fc.Arbitrary<LogSource> = fc.record({
   ip: anyText,
   method: anyText,
   host: anyText,
-  path: anyText,
-  query: anyText,
+  requestPath: anyText,
+  requestQuery: anyText,
   protocol: anyText,
   bytesIn: anyNumber,
   bytesOut: anyNumber,
@@ -161,7 +161,7 @@ test('whatever comes in, a line is one line of JSON in ASCII that fits one write
       expect(line).toMatch(/^[\x20-\x7e]+\n$/);
       expect(line.length).toBeLessThanOrEqual(PIPE_BUF);
       expect(lines.last['level']).toBe('info');
-      const shown = query && x.query !== '' ? undefined : wellFormed(x.path);
+      const shown = query && x.requestQuery !== '' ? undefined : wellFormed(x.requestPath);
       if (shown !== undefined) expect(shown.startsWith(lines.last['path'] as string)).toBe(true);
       if (x.host.length < 40) expect(lines.last['host']).toBe(wellFormed(x.host));
     }),
@@ -172,7 +172,7 @@ test('whatever comes in, a line is one line of JSON in ASCII that fits one write
 test('the longest line of all fits one write to a pipe', () => {
   const lines = new Lines();
   const long = '"'.repeat(5000);
-  const texts = { id: long, traceId: long, ip: long, method: long, host: long, path: long, protocol: long };
+  const texts = { id: long, traceId: long, ip: long, method: long, host: long, requestPath: long, protocol: long };
   const more = { target: long, consumer: long, limit: long, cache: long, fault: fault('connect_timeout') };
   const numbers = { bytesIn: 2 ** 53 - 1, bytesOut: 2 ** 53 - 1, attempts: 2 ** 53 - 1, upstreamMs: 2 ** 52 };
   const x = exchange({ ...texts, ...more, ...numbers, route: { id: long, upstreamId: long } });
@@ -182,7 +182,7 @@ test('the longest line of all fits one write to a pipe', () => {
 
 test('a long path is cut at 1,024 characters', () => {
   const lines = new Lines();
-  logTo(lines).write(exchange({ path: `/${'x'.repeat(5000)}` }), 200, 1, 1);
+  logTo(lines).write(exchange({ requestPath: `/${'x'.repeat(5000)}` }), 200, 1, 1);
   expect(lines.last['path']).toBe(`/${'x'.repeat(1023)}`);
 });
 
