@@ -69,7 +69,9 @@ async function sluice(port, concurrency) {
   const pool = new H1Pool({ id: 'o', host: '127.0.0.1', port, tls: null, max: 256, idleMs: 60_000 });
   const timeouts = { connect: 2000, firstByte: 5000, request: 30_000, idle: 60_000 };
   const headers = FIELDS.slice(0, 8).flat();
-  const added = FIELDS.slice(8).flat();
+  const added = FIELDS.slice(8)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   return (requests) =>
     new Promise((done) => {
       let left = requests;
@@ -102,6 +104,7 @@ async function sluice(port, concurrency) {
                 explicitZero: false,
               },
               timeouts,
+              0,
               this,
             );
           else if (--open === 0) done();

@@ -12,7 +12,7 @@ export const BODY = JSON.stringify({
   groups: ['gold', 'staff'],
 });
 
-const small = reply('application/json', BODY);
+export const REPLY = reply('application/json', BODY);
 const large = reply('application/octet-stream', 'x'.repeat(64 * 1024));
 
 /** Ten header fields, as an application server would send them. */
@@ -49,7 +49,7 @@ function serve(socket) {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       bodyLeft = Math.max(0, end + 4 + length - pending.length);
       pending = pending.slice(end + 4 + length);
-      socket.write(head.startsWith('GET /64k') ? large : small);
+      socket.write(head.startsWith('GET /64k') ? large : REPLY);
     }
   });
 }

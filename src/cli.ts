@@ -34,7 +34,7 @@ withFile(program.command('check'))
   .description('Check a configuration file and tell every mistake.')
   .action(async ({ config, ...flags }: FileOptions) => {
     const file = fileOf(config);
-    const { upstreams, routes } = await load(file, flags);
+    const { upstreams, routes } = await load(file, flags, true);
     print(`${file}: ok, ${String(routes.length)} routes, ${String(upstreams.length)} upstreams`);
   });
 
@@ -68,14 +68,15 @@ function fileOf(option: string | undefined): string {
   return file;
 }
 
-/** The configuration; with mistakes the process ends here. */
-async function load(file: string, flags: Flags): Promise<GatewayConfig> {
+/** The configuration; with mistakes the process ends here. `warned`: tells what is hardly meant so, too. */
+async function load(file: string, flags: Flags, warned = false): Promise<GatewayConfig> {
   const [{ loadFile }, { formatMistake }] = await Promise.all([
     import('./config/load.ts'),
     import('./config/mistakes.ts'),
   ]);
   const loaded = loadFile(file, { flags });
   if (!loaded.ok) fail(loaded.mistakes.map(formatMistake).join('\n'));
+  if (warned) for (const each of loaded.warnings) process.stderr.write(`warning: ${formatMistake(each)}\n`);
   return loaded.config;
 }
 

@@ -10,10 +10,10 @@ import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
-import { chooseEdge } from './control/edge-choice.ts';
 import { Fleet } from './control/fleet.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
-import { addressOf, cannotListen, probePort } from './control/ports.ts';
+import { Placement } from './control/placement.ts';
+import { addressOf, cannotListen } from './control/ports.ts';
 import { Publisher } from './control/publish.ts';
 import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
@@ -77,24 +77,25 @@ class Primary {
 
   async start(exec: string): Promise<void> {
     const { config } = this.#first;
-    const { listen, limits } = config;
-    const choice = await chooseEdge(listen.http.edge ?? 'uws', limits.headerBytes);
-    if (choice.why !== null) {
-      this.#log.warn({ reason: choice.why }, 'uWebSockets.js cannot be used here: node:http serves instead');
+    const placement = await Placement.choose(config);
+    if (placement.why !== null) {
+      this.#log.warn(
+        { reason: placement.why },
+        'uWebSockets.js cannot be used here: node:http serves instead',
+      );
     }
 
     const size = config.workers === 'auto' ? availableParallelism() : config.workers;
-    const fleet = new Fleet({ size, exec, blockWrite: choice.blockWrite, log: this.#log });
+    const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, log: this.#log });
     const publisher = new Publisher({ fleet, log: this.#log });
-    const admin = this.#makeAdmin(fleet, publisher, choice.edge);
-    const http = { ...listen.http, edge: choice.edge };
-    const publish = (next: GatewayConfig) => publisher.publish({ ...next, listen: { ...next.listen, http } });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge);
+    const publish = (next: GatewayConfig) => publisher.publish(placement.apply(next));
     const reloader = this.#makeReloader(publish);
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
     const adminPort = await this.#openAdmin(admin);
-    http.port = await probePort(http.host, http.port);
+    await placement.takePorts();
     this.#listenTo(fleet);
     fleet.start();
     const outcome = await publish(config);
@@ -104,14 +105,15 @@ class Primary {
     this.#phase = 'started';
     this.#log.info(
       {
-        http: `http://${addressOf(http.host, http.port)}`,
+        ...placement.addresses,
         admin: `http://${addressOf(config.admin.host, adminPort)}`,
         workers: size,
-        edge: choice.edge,
+        edge: placement.edge,
         pid: process.pid,
       },
       'listening',
     );
+    this.#warn(this.#first);
     const files = [this.#file, ...this.#first.files];
     this.#watcher = new ConfigWatch(files, (reason) => this.#reload(reloader, reason));
   }
@@ -152,12 +154,19 @@ class Primary {
       load: this.#load,
       publish,
       running: this.#first.config,
-      applied: ({ config, files }) => {
+      applied: (loaded) => {
+        const { config, files } = loaded;
         this.#log.level = config.log.level;
+        this.#warn(loaded);
         this.#watcher?.follow([this.#file, ...files]);
       },
       log: this.#log,
     });
+  }
+
+  /** What is served all the same, but hardly meant so. */
+  #warn({ warnings }: Good): void {
+    for (const each of warnings) this.#log.warn({ at: formatMistake(each) }, 'configuration warning');
   }
 
   #makeShutdown(fleet: Fleet, admin: AdminServer, reloader: Reloader): Shutdown {

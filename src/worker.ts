@@ -1,12 +1,8 @@
 import type { Logger } from 'pino';
-import type { GatewayConfig } from './contracts/config.ts';
 import type { ToPrimary, ToWorker } from './contracts/messages.ts';
-import type { Runtime } from './contracts/runtime.ts';
-import { connectionLimit } from './edge/descriptors.ts';
-import type { Edge } from './edge/edge.ts';
-import { openEdge } from './edge/open.ts';
+import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
-import { fromEnv } from './ipc/environment.ts';
+import { fromEnv, LOG_FD } from './ipc/environment.ts';
 import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
@@ -31,41 +27,30 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const upstreams = new Upstreams(new Keep());
-  let edge: Edge | null = null;
+  const listeners = new Listeners(blockWrite, () => current.runtime);
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
     worker: slot,
     activeRequests: () => flight.active,
-    connections: () => edge?.connections ?? 0,
+    connections: () => listeners.connections,
     droppedLines: () => output.dropped,
   });
   return {
-    compile: (snapshot) => compile(snapshot, { upstreams, observer }),
+    compile(snapshot) {
+      listeners.prepare(snapshot.config);
+      return compile(snapshot, { upstreams, observer });
+    },
     serve(runtime) {
       const { config } = runtime;
       log.level = config.log.level;
       accessLog = new AccessLog({ ...config.log, destination: output });
       current.swap(runtime);
-      return (edge ??= makeEdge(config, blockWrite, () => current.runtime));
+      listeners.commit();
+      return listeners;
     },
     deltas: () => meter.deltas(),
   };
-}
-
-function makeEdge({ listen, limits }: GatewayConfig, blockWrite: boolean, runtime: () => Runtime): Edge {
-  const { host, port, edge } = listen.http;
-  return openEdge(
-    { kind: edge ?? 'uws', blockWrite },
-    {
-      host,
-      port,
-      runtime,
-      headerBytes: limits.headerBytes,
-      timeouts: { header: limits.headerTimeout, idle: limits.idleTimeout },
-      maxConnections: connectionLimit(),
-    },
-  );
 }
 
 /** Longest wait for a slow log reader at the end of a drain. */
@@ -74,7 +59,7 @@ const EXIT_MS = 1_000;
 /** ENTRY: one worker process. Serves what the primary tells it to, and ends with it. */
 function main(): void {
   const env = fromEnv(process.env);
-  const output = new Output(1);
+  const output = new Output(LOG_FD);
   const log = makeLogger({ level: 'info', name: 'worker', worker: env.slot, destination: output });
   process.on('exit', () => output.end());
   process.on('uncaughtException', (error) => {
@@ -88,7 +73,8 @@ function main(): void {
   const warn = (line: string) => log.warn(line);
   const channel = openChannel<ToWorker, ToPrimary>(process, { warn });
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
-  const exit = (code: number) => channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
+  const exit = (code: number) =>
+    channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   new WorkerRole(channel, assemble(env, output, log), { exit, warn });
 }
 

@@ -38,7 +38,8 @@ export function checkFields(fields: unknown, path: Path, report: Report): void {
   }
 }
 
-function hostProblem(host: string): string | null {
+/** What is wrong with an exact host or `*.suffix`; null = nothing. */
+export function hostProblem(host: string): string | null {
   if (host === '*') return 'to match any host, leave hosts out';
   const wildcard = host.startsWith('*.');
   const name = wildcard ? host.slice(2) : host;

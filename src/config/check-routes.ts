@@ -1,6 +1,6 @@
 import { checkFields, checkMatch } from './check-match.ts';
 import type { Path, Report } from './mistakes.ts';
-import { isMap, listOf, mapOf, pairsOf, textsOf, type Raw } from './raw.ts';
+import { getIn, isMap, listOf, mapOf, pairsOf, textsOf, type Raw } from './raw.ts';
 import { remedy } from './suggest.ts';
 
 /** Checks every route by itself and against the upstreams and the other routes. */
@@ -20,6 +20,7 @@ export function checkRoutes(data: Raw, report: Report): void {
         [...path, 'upstream'],
         `there is no upstream "${route.upstream}": ${remedy(route.upstream, upstreams, 'add it to upstreams')}`,
       );
+    checkRedirect(route, data, [...path, 'redirect'], report);
     checkRespond(route.respond, [...path, 'respond'], report);
     checkReached(route, path, firsts, report);
   }
@@ -43,6 +44,16 @@ function checkService(route: Raw, path: Path, report: Report): void {
   const answers = Object.hasOwn(route, 'respond');
   if (forwards && answers) report(path, 'has both upstream and respond: remove one');
   if (!forwards && !answers) report(path, 'leads nowhere: add upstream (an id) or respond');
+}
+
+/** Without a way to be known as https a request would be sent round in circles. */
+function checkRedirect({ redirect }: Raw, data: Raw, path: Path, report: Report): void {
+  if (redirect !== 'https' || isMap(getIn(data, ['listen', 'https']))) return;
+  if (listOf(data.trustedProxies).length === 0)
+    report(
+      path,
+      'nothing can come over https: add listen.https, or in trustedProxies the load balancer that ends TLS',
+    );
 }
 
 /** Fields of a reply that say how it is framed, which only an edge knows. */

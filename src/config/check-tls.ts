@@ -3,7 +3,8 @@ import { createSecureContext } from 'node:tls';
 import type { Path, Report } from './mistakes.ts';
 import type { Raw } from './raw.ts';
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+/** One certificate of a PEM text. */
+export const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /**
  * Checks the certificates and the key of an upstream, so that what OpenSSL would refuse is known now and
@@ -11,21 +12,27 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE----
  */
 export function checkTls({ ca, cert, key }: Raw, path: Path, report: Report): void {
   checkCertificates(ca, [...path, 'ca'], report);
-  const certified = checkCertificates(cert, [...path, 'cert'], report);
-  const keyed = checkKey(key, [...path, 'key'], report);
+  checkPair({ cert, key }, path, report);
   if (cert !== undefined && key === undefined) report(path, 'cert needs its key: add key');
   if (key !== undefined && cert === undefined) report(path, 'key needs its certificate: add cert');
-  if (!certified || !keyed) return;
+}
+
+/** Checks a certificate and its key, each by itself and together. True = they can be used. */
+export function checkPair({ cert, key }: Raw, path: Path, report: Report): boolean {
+  const certified = checkCertificates(cert, [...path, 'cert'], report);
+  const keyed = checkKey(key, [...path, 'key'], report);
+  if (!certified || !keyed) return false;
   const reason = refusal(() => createSecureContext({ cert: String(cert), key: String(key) }));
   if (reason !== null)
     report(
       [...path, 'key'],
       `cert and key cannot be used together (${reason}): use the key that the certificate was made for`,
     );
+  return reason === null;
 }
 
 /** Whether there is one certificate or more and each can be read. Node passes over a bad `ca` in silence. */
-function checkCertificates(pem: unknown, path: Path, report: Report): boolean {
+export function checkCertificates(pem: unknown, path: Path, report: Report): boolean {
   if (typeof pem !== 'string') return false;
   const found = pem.match(CERTIFICATE) ?? [];
   if (found.length === 0) {

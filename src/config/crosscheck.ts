@@ -1,17 +1,19 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkUpstreams } from './check-upstreams.ts';
 import type { Report } from './mistakes.ts';
-import { getIn, isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
+import { isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
 
 /**
  * Checks what the schema cannot see: values that must fit each other, and texts whose grammar belongs to
- * another part of the gateway. Runs on the data as written, so it works whatever else is wrong.
+ * another part of the gateway. Runs on the data as written, so it works whatever else is wrong. `warn` is
+ * for what can be served and is hardly meant so.
  */
-export function crossCheck(data: Raw, report: Report): void {
+export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkIds(data, 'upstreams', report);
   checkIds(data, 'routes', report);
-  checkPorts(data, report);
+  checkListen(data, report, warn);
   for (const [i, text] of textsOf(data.trustedProxies))
     if (parseCidr(text) === null)
       report(
@@ -31,15 +33,6 @@ function checkIds(data: Raw, list: string, report: Report): void {
     if (seen.has(id)) report([list, i, 'id'], `the id "${id}" is taken by an item above: rename one`);
     seen.add(id);
   }
-}
-
-/** Defaults are those of the schema: a port that is not written still clashes. */
-function checkPorts(data: Raw, report: Report): void {
-  const path = ['admin', 'port'];
-  const http = getIn(data, ['listen', 'http', 'port']) ?? 8080;
-  const admin = getIn(data, path) ?? 9080;
-  if (typeof http === 'number' && http === admin && http !== 0)
-    report(path, `listen.http has port ${String(http)} too: give each its own`);
 }
 
 /** RFC 6750 section 2.1: what can stand after `Bearer`. */

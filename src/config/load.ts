@@ -28,6 +28,8 @@ export type Loaded =
       readonly config: GatewayConfig;
       /** Absolute paths of the `{ file }`s that went into it. */
       readonly files: readonly string[];
+      /** What is served all the same, but hardly meant so: an expired certificate. */
+      readonly warnings: readonly Mistake[];
     }
   | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
@@ -48,17 +50,22 @@ export function loadText(text: string, fileName: string, options: LoadOptions = 
 
   const overridden = override(parsed.data, env, flags);
   const mistakes: Mistake[] = [...parsed.mistakes];
-  const report: Report = (path, message, at) => {
-    const mistake = overridden.place(path, message) ?? parsed.place(path, message, at);
+  const placed: Place = (path, message, at) =>
+    overridden.place(path, message) ?? parsed.place(path, message, at);
+  const report: Report = (...told) => {
+    const mistake = placed(...told);
     if (!parsed.mistakes.some((guess) => samePlace(guess, mistake))) mistakes.push(mistake);
   };
   const { data, files } = inlineFiles(overridden.data, fileName, report);
   const checked = check(envelope, data, [], report);
   const chosen = policyOptions(data, policies, report);
-  crossCheck(data, report);
+  const warnings: Mistake[] = [];
+  crossCheck(data, report, (...told) => void warnings.push(placed(...told)));
   if (checked === null || mistakes.length > 0) return { ok: false, mistakes: mistakes.sort(byPosition) };
-  return { ok: true, config: normalise(withPolicies(checked.value, chosen)), files };
+  return { ok: true, config: normalise(withPolicies(checked.value, chosen)), files, warnings };
 }
+
+type Place = (...told: Parameters<Report>) => Mistake;
 
 /** Whether a mistake is about a value that was only guessed, because of a mistake told already. */
 const samePlace = (a: Mistake, b: Mistake): boolean =>

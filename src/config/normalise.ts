@@ -1,13 +1,23 @@
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
+import { hostsOf } from './certificates.ts';
 import { parseTargetUrl } from './target-url.ts';
 
 /** Brings a checked configuration into the one form that everything after the loader relies on. */
 export function normalise(config: GatewayConfig): GatewayConfig {
   return {
     ...config,
+    listen: normaliseListen(config.listen),
     upstreams: config.upstreams.map(normaliseUpstream),
     routes: config.routes.map(normaliseRoute),
   };
+}
+
+function normaliseListen(listen: GatewayConfig['listen']): GatewayConfig['listen'] {
+  const { https } = listen;
+  if (https === undefined) return listen;
+  const certificates = https.certificates.map((each) => ({ ...each, hosts: hostsOf(each.hosts, each.cert) }));
+  const clientCert = https.clientCa === undefined ? undefined : (https.clientCert ?? 'require');
+  return { ...listen, https: { ...https, certificates, ...(clientCert && { clientCert }) } };
 }
 
 function normaliseUpstream(upstream: UpstreamConfig): UpstreamConfig {

@@ -15,7 +15,8 @@ export interface Inlined {
 
 /**
  * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, and the
- * certificates and keys of upstreams. Paths are relative to the configuration file.
+ * certificates and keys of upstreams and of the TLS listener, where a bare path means its file too. Paths
+ * are relative to the configuration file.
  */
 export function inlineFiles(
   data: Readonly<Record<string, unknown>>,
@@ -24,28 +25,48 @@ export function inlineFiles(
 ): Inlined {
   const files: string[] = [];
   let result: unknown = data;
-  for (const { path, trim } of places(data)) {
-    const reference = getIn(data, path);
-    if (!isMap(reference) || typeof reference.file !== 'string' || Object.keys(reference).length > 1)
-      continue;
+  for (const place of places(data)) {
+    const { path } = place;
+    const reference = referenceAt(data, place);
+    if (reference === null) continue;
     const file = resolve(dirname(configFile), reference.file);
     files.push(file);
-    const text = read(file, (message) => report([...path, 'file'], message));
-    // A reference that cannot be followed stays: it fits the schema, so that it is complained of only once.
-    if (text !== null) result = setIn(result, path, trim ? text.trim() : text);
+    const text = read(file, (message) => report(reference.at, message));
+    // A reference that cannot be followed stays one: it fits the schema, so that it is complained of only once.
+    result = setIn(result, path, text === null ? { file } : place.trim ? text.trim() : text);
   }
   return { data: result as Inlined['data'], files };
 }
 
-function places(data: Readonly<Record<string, unknown>>): { readonly path: Path; readonly trim: boolean }[] {
-  const tokens = listOf(mapOf(data.admin).tokens).flatMap((_, i) => [
+interface Place {
+  readonly path: Path;
+  /** Whether white space around the contents does not count. */
+  readonly trim?: true;
+  /** Whether a text that is not PEM itself is the path of a file. */
+  readonly bare?: true;
+}
+
+function referenceAt(data: unknown, { path, bare }: Place): { file: string; at: Path } | null {
+  const value = getIn(data, path);
+  if (bare === true && typeof value === 'string' && value !== '' && !value.includes('-----BEGIN'))
+    return { file: value, at: path };
+  if (!isMap(value) || typeof value.file !== 'string' || Object.keys(value).length > 1) return null;
+  return { file: value.file, at: [...path, 'file'] };
+}
+
+function places(data: Readonly<Record<string, unknown>>): Place[] {
+  const tokens = listOf(mapOf(data.admin).tokens).flatMap((_, i): Place[] => [
     { path: ['admin', 'tokens', i], trim: true },
     { path: ['admin', 'tokens', i, 'token'], trim: true },
   ]);
   const pems = listOf(data.upstreams).flatMap((_, i) =>
-    ['ca', 'cert', 'key'].map((name) => ({ path: ['upstreams', i, 'tls', name], trim: false })),
+    ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
-  return [...tokens, ...pems];
+  const https = ['listen', 'https'];
+  const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
+    ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),
+  );
+  return [...tokens, ...pems, ...certificates, { path: [...https, 'clientCa'], bare: true }];
 }
 
 function read(file: string, complain: (message: string) => void): string | null {

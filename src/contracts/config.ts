@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { fileRef, pem, planned, port } from './blocks.ts';
+import { listen } from './listen.ts';
 import { duration, size } from './units.ts';
 
 /**
@@ -6,13 +8,6 @@ import { duration, size } from './units.ts';
  * itself. Input is what a user writes, output is plain data with defaults filled and units resolved
  * (milliseconds, bytes).
  */
-
-/** A block that the contract names and this version does not have: using it is an error, never a silent no-op. */
-const planned = (what: string) =>
-  z
-    .never(`${what} is not in this version of Sluice yet: remove this block`)
-    .optional()
-    .describe('Not in this version yet.');
 
 /** The message for a value that the contract names and this version does not have; none for other wrong values. */
 const plannedValue = (known: readonly string[], instead: string) => ({
@@ -28,26 +23,6 @@ const id = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an id is 1 to 64 letters, digits, dots, dashes or underscores')
   .describe('Unique name; used in logs, metrics and the admin API.');
-
-const port = z.int('a port is a whole number from 0 to 65535').min(0).max(65535);
-
-const edge = z.enum(['uws', 'node']).optional().describe('Which HTTP implementation serves this listener.');
-
-const listener = z.strictObject({
-  host: z.string().min(1).default('0.0.0.0').describe('Address to bind.'),
-  port: port.describe('TCP port; 0 takes a free one.'),
-  edge,
-});
-
-const listen = z.strictObject({
-  http: listener.prefault({ port: 8080 }).describe('The plain HTTP/1.1 listener.'),
-  https: planned('listen.https'),
-  h2c: planned('listen.h2c'),
-});
-
-const fileRef = z.strictObject({
-  file: z.string().min(1).describe('Path, relative to the configuration file.'),
-});
 
 const adminToken = z.union([
   z.string(),
@@ -129,9 +104,6 @@ const target = z.strictObject({
   zone: planned('target.zone'),
 });
 
-/** PEM text, or the file that holds it; the loader puts the text in its place. */
-const pem = z.union([z.string(), fileRef]);
-
 const upstream = z.strictObject({
   id,
   balance: z
@@ -204,6 +176,10 @@ const route = z.strictObject({
     })
     .optional()
     .describe('Answers without an upstream.'),
+  redirect: z
+    .literal('https')
+    .optional()
+    .describe('https: what comes over plain http is answered 308 with the https address.'),
   timeouts: routeTimeouts.default({}).describe('Overrides of the upstream for this route.'),
   bodyBytes: size.optional().describe('Override of limits.bodyBytes.'),
   policies: policies.default({}),

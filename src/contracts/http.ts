@@ -15,8 +15,8 @@ export interface RequestHead {
   readonly host: string;
   /** The client's end-to-end fields; framing and hop-by-hop names are never among them. */
   readonly headers: Headers;
-  /** The gateway's own fields (forwarding, identity, trace), sent after the client's. */
-  readonly added: Headers;
+  /** The gateway's own fields (forwarding, identity, trace), sent after the client's: checked lines `name: value\r\n…`. */
+  readonly added: string;
   /** Body length in bytes; 0 = no body, -1 = unknown (sent chunked). */
   readonly length: number;
   /** Whether a `Content-Length: 0` must be written although there is no body (POST, PUT, PATCH of length 0). */

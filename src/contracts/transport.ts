@@ -7,7 +7,7 @@ export interface Timeouts {
   readonly connect: number;
   /** From the request sent until the first byte of the reply. */
   readonly firstByte: number;
-  /** All attempts until the reply head is there. Kept by the pipeline, not by transports. */
+  /** All attempts until the reply head is there; a transport is told what is left of it. */
   readonly request: number;
   /** Silence between two bytes, while we are reading. */
   readonly idle: number;
@@ -29,8 +29,9 @@ export interface Transport {
    * Starts one request. Calls `sink.onOpen` as soon as a connection carries it: before returning when
    * one is free, later otherwise; or `sink.onFault`, never before returning.
    * The head is written with the first piece of body, or alone when there is none.
+   * @param replyBy When the reply head must be there, in milliseconds of `performance.now()`; 0 = no bound.
    */
-  open(head: RequestHead, timeouts: Timeouts, sink: Sink): void;
+  open(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void;
   /** Forgets a sink that still waits for a connection. No call reaches it afterwards. */
   cancel(sink: Sink): void;
   /** Takes no new requests, lets running ones finish, closes idle connections at once. */

@@ -3,7 +3,7 @@ import type { Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { ToPrimary, ToWorker } from '../contracts/messages.ts';
 import { openChannel } from '../ipc/channel.ts';
-import { toEnv } from '../ipc/environment.ts';
+import { STDIO, toEnv } from '../ipc/environment.ts';
 
 /** One living worker process. An heir in the same slot is another member. */
 export interface Member {
@@ -84,7 +84,12 @@ export class Fleet {
     if (this.#retired) return;
     // Workers of the node edge accept by themselves: the primary carries no connection.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
+    cluster.setupPrimary({
+      exec: this.#options.exec,
+      args: [],
+      serialization: 'advanced',
+      stdio: [...STDIO],
+    });
     for (const slot of this.#slots) this.#fork(slot, false);
     this.#watchdog = setInterval(() => this.#tick(), 1_000);
     this.#watchdog.unref();

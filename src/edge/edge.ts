@@ -1,4 +1,5 @@
 import type { Runtime } from '../contracts/runtime.ts';
+import type { TlsSettings } from './tls.ts';
 
 /** One listener of a worker, whichever HTTP implementation stands behind it. */
 export interface Edge {
@@ -13,11 +14,18 @@ export interface Edge {
   drained(done: () => void): void;
   /** Cuts what is left. */
   close(): void;
+  /**
+   * Of a TLS listener only: makes other certificates ready and throws when they cannot be used. The function
+   * that it gives lets new connections use them; those that stand keep theirs to their end.
+   */
+  renew(tls: TlsSettings): () => void;
 }
 
 export interface EdgeOptions {
   readonly host: string;
   readonly port: number;
+  /** Null = plain HTTP. */
+  readonly tls: TlsSettings | null;
   /** The runtime that new exchanges begin with. */
   readonly runtime: () => Runtime;
   /** Milliseconds: for a client's first whole head, and of an idle or stalled connection. */

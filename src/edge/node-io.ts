@@ -61,6 +61,12 @@ export class NodeIo implements Source, Downstream {
     bodyFault(this.x, fault('body_timeout'));
   }
 
+  /** What the client sends from here on is not HTTP. */
+  broken(): void {
+    if (this.x.started || this.#req.complete) this.cut();
+    else bodyFault(this.x, fault('bad_request', 'the request body is not valid HTTP'));
+  }
+
   #data(chunk: Buffer): void {
     const { x } = this;
     x.bytesIn += chunk.length;

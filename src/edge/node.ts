@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import { fault, type Fault } from '../contracts/fault.ts';
 import type { Headers } from '../contracts/http.ts';
 import { normaliseIp } from '../lib/cidr.ts';
 import { problemReply } from '../lib/problem.ts';
@@ -11,6 +12,16 @@ import type { Edge, EdgeOptions } from './edge.ts';
 import { whenDrained } from './drain.ts';
 import { NodeIo } from './node-io.ts';
 import { statusLine } from './status.ts';
+import type { TlsSettings } from './tls.ts';
+import { TlsServer } from './tls-node.ts';
+
+/** What the requests of one connection share. */
+interface Connection {
+  /** A message on it cannot be trusted: nothing that follows is a request, and its answer is the last one. */
+  poisoned: boolean;
+  /** The newest request. */
+  io: NodeIo | null;
+}
 
 /** The edge on node:http, for what uWebSockets.js cannot do or where it cannot be loaded. */
 export class NodeEdge implements Edge {
@@ -18,30 +29,38 @@ export class NodeEdge implements Edge {
   connections = 0;
   readonly #options: EdgeOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #tls: TlsServer | null;
+  readonly #sockets = new Map<Socket, Connection>();
   readonly #context = { draining: false };
   #lastRequest = 0;
 
   constructor(options: EdgeOptions) {
     this.#options = options;
     const { header, idle } = options.timeouts;
-    this.#server = createServer(
-      {
-        maxHeaderSize: options.headerBytes,
-        headersTimeout: header,
-        // The body has a timer of its own, which counts silence and not length.
-        requestTimeout: 0,
-        keepAliveTimeout: idle,
-        connectionsCheckingInterval: 1000,
-        noDelay: true,
-        highWaterMark: 64 * 1024,
-      },
-      (req, res) => this.#handle(req, res),
-    );
+    const http = {
+      maxHeaderSize: options.headerBytes,
+      headersTimeout: header,
+      // The body has a timer of its own, which counts silence and not length.
+      requestTimeout: 0,
+      // The intake refuses such a request, and what follows it.
+      requireHostHeader: false,
+      keepAliveTimeout: idle,
+      connectionsCheckingInterval: 1000,
+      noDelay: true,
+      highWaterMark: 64 * 1024,
+    };
+    this.#tls = options.tls === null ? null : new TlsServer(options.tls, http, header);
+    this.#server = this.#tls?.server ?? createServer(http);
+    this.#server.on('request', (req, res) => this.#handle(req, res));
+    // An expectation that is not known is not forwarded either: by itself node:http would answer 417.
+    this.#server.on('checkExpectation', (req, res) => this.#handle(req, res));
     // Beyond a count node:http would drop fields without a word; their size is bounded above.
     this.#server.maxHeadersCount = 0;
-    this.#server.on('connection', (socket) => this.#count(socket));
-    this.#server.on('clientError', refuse);
+    // With TLS this counts whoever has the handshake behind him; its time-out and this bound the others.
+    this.#server.maxConnections = options.maxConnections;
+    const ready = this.#tls === null ? 'connection' : 'secureConnection';
+    this.#server.on(ready, (socket: Socket) => this.#count(socket));
+    this.#server.on('clientError', (error, socket) => this.#broken(error, socket as Socket));
   }
 
   listen(): Promise<void> {
@@ -64,7 +83,11 @@ export class NodeEdge implements Edge {
   }
 
   close(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+
+  renew(tls: TlsSettings): () => void {
+    return this.#tls!.renew(tls);
   }
 
   #count(socket: Socket): void {
@@ -72,7 +95,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, { poisoned: false, io: null });
     this.connections = this.#sockets.size;
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -81,18 +104,38 @@ export class NodeEdge implements Edge {
   }
 
   #handle(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#sockets.get(req.socket);
+    if (connection === undefined || connection.poisoned) return;
     if (this.#context.draining) this.#lastRequest = performance.now();
-    const io = new NodeIo(req, res, this.#context);
+    const io = (connection.io = new NodeIo(req, res, this.#context));
     const { path, query } = splitTarget(req);
     const peer = normaliseIp(req.socket.remoteAddress ?? '') ?? 'unknown';
     const runtime = this.#options.runtime();
-    const x = new Exchange(runtime, io, 'http', req.method ?? '', path, query, fieldsOf(req), peer);
+    const scheme = this.#tls === null ? 'http' : 'https';
+    const x = new Exchange(runtime, io, scheme, req.method ?? '', path, query, fieldsOf(req), peer);
     io.x = x;
-    const refused = admit(x);
+    const refused = admit(x) ?? otherVersion(req, x);
+    connection.poisoned = x.poisoned;
     const hasBody = refused === null && x.bodyLength !== 0;
     if (hasBody) io.expectBody(x.bodyLength);
     begin(x, hasBody ? io : null, refused);
   }
+
+  /** What came is not HTTP. An answer that is being written must not get another one into its middle. */
+  #broken(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#sockets.get(socket);
+    if (connection?.poisoned === true) return;
+    const io = connection?.io ?? null;
+    if (io === null || io.x.finished) refuse(error, socket);
+    else io.broken();
+  }
+}
+
+/** The parser lets HTTP/2.0 and HTTP/0.9 pass in a request line. */
+function otherVersion({ httpVersionMajor }: IncomingMessage, x: Exchange): Fault | null {
+  if (httpVersionMajor === 1) return null;
+  x.poisoned = true;
+  return fault('bad_request', 'the protocol version is not supported');
 }
 
 /** Names in lower case, values as text: node:http gives them byte by byte. */

@@ -12,6 +12,8 @@ export type ListenSocket = object;
 /** The module itself. */
 export interface Uws {
   App(): UwsApp;
+  /** Throws when a file cannot be used. */
+  SSLApp(options: TlsAppOptions): UwsApp;
   us_listen_socket_close(socket: ListenSocket): void;
   /** Port of a listening socket. */
   us_socket_local_port(socket: ListenSocket): number;
@@ -19,6 +21,15 @@ export interface Uws {
   readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
   /** Undocumented switches. */
   _cfg?(key: string): void;
+}
+
+/** Files are read before the call returns. TLS 1.2 and 1.3; no option bounds that. */
+export interface TlsAppOptions {
+  /** PEM, leaf first. */
+  readonly cert_file_name: string;
+  readonly key_file_name: string;
+  /** Cipher suites of TLS 1.2, in OpenSSL's names. */
+  readonly ssl_ciphers: string;
 }
 
 /** One HTTP server. A throw of a handler reaches `uncaughtException` and leaves the request unanswered. */
@@ -30,6 +41,18 @@ export interface UwsApp {
   /** Calls back before it returns; `false` = the address cannot be bound. */
   listen(host: string, port: number, done: (socket: ListenSocket | false) => void): UwsApp;
   listen(host: string, port: number, options: number, done: (socket: ListenSocket | false) => void): UwsApp;
+  /**
+   * Another certificate for a name as the client writes it, or for `*.` and one label more. Files that cannot be
+   * used and names that are there already are passed over in silence.
+   */
+  addServerName(name: string, options: TlsAppOptions): UwsApp;
+  /** From now on `any` is about that name, which has routes of its own. Prints a line to descriptor 1. */
+  domain(name: string): UwsApp;
+  /** Hands the connections that this app accepts to others, in turn; with none left it serves them itself. */
+  addChildAppDescriptor(descriptor: object): UwsApp;
+  removeChildAppDescriptor(descriptor: object): UwsApp;
+  /** What these two want. */
+  getDescriptor(): object;
   /** Cuts every connection and closes every listening socket at once. */
   close(): UwsApp;
   /**

@@ -6,6 +6,8 @@ import { begin } from '../pipeline/run.ts';
 import { whenDrained } from './drain.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
 import { peerAddress } from './peer.ts';
+import type { TlsSettings } from './tls.ts';
+import { TlsApps, type AppSetup } from './tls-uws.ts';
 import { UwsIo, type UwsContext } from './uws-io.ts';
 import type { ListenSocket, Uws, UwsApp, UwsRequest, UwsResponse } from './uws-types.ts';
 
@@ -20,9 +22,19 @@ export class UwsEdge implements Edge {
   readonly kind = 'uws';
   connections = 0;
   readonly #uws: Uws;
+  /** The one that listens. */
   readonly #app: UwsApp;
+  readonly #tls: TlsApps | null;
+  readonly #scheme: 'http' | 'https';
   readonly #options: EdgeOptions;
   readonly #context: UwsContext & { draining: boolean };
+  readonly #setup: AppSetup = {
+    prepare: (app) => {
+      setTimeouts(app, this.#options.timeouts);
+      app.filter((res, change) => this.#count(res, change));
+    },
+    route: (app) => void app.any('/*', (res, req) => this.#handle(res, req)),
+  };
   #socket: ListenSocket | null = null;
   #lastRequest = 0;
 
@@ -30,10 +42,13 @@ export class UwsEdge implements Edge {
     this.#uws = uws;
     this.#options = options;
     this.#context = { draining: false, blockWrite };
-    this.#app = uws.App();
-    setTimeouts(this.#app, options.timeouts);
-    this.#app.filter((res, change) => this.#count(res, change));
-    this.#app.any('/*', (res, req) => this.#handle(res, req));
+    this.#scheme = options.tls === null ? 'http' : 'https';
+    this.#tls = options.tls === null ? null : new TlsApps(uws, options.tls, this.#setup);
+    this.#app = this.#tls?.first ?? uws.App();
+    if (this.#tls === null) {
+      this.#setup.prepare(this.#app);
+      this.#setup.route(this.#app);
+    }
   }
 
   listen(): Promise<void> {
@@ -60,7 +75,12 @@ export class UwsEdge implements Edge {
   }
 
   close(): void {
-    this.#app.close();
+    if (this.#tls === null) this.#app.close();
+    else this.#tls.close();
+  }
+
+  renew(tls: TlsSettings): () => void {
+    return this.#tls!.renew(tls);
   }
 
   #count(res: UwsResponse, change: number): void {
@@ -93,7 +113,7 @@ export class UwsEdge implements Edge {
     return new Exchange(
       runtime,
       io,
-      'http',
+      this.#scheme,
       method,
       req.getUrl(),
       req.getQuery() ?? '',

@@ -1,3 +1,12 @@
+/**
+ * The primary's standard output in a worker. Descriptor 1 leads nowhere there: uWebSockets.js prints to it,
+ * and what the gateway writes shall be its log and nothing else.
+ */
+export const LOG_FD = 4;
+
+/** Descriptors of a worker, as `fork` wants them. */
+export const STDIO = ['ignore', 'ignore', 'inherit', 'ipc', 1] as const;
+
 /** What a worker is told at birth: everything else comes through the channel. */
 export interface WorkerEnvironment {
   /** Stable number 0..N-1; an heir has the number of the worker that it replaces. */

@@ -18,6 +18,18 @@ const LONGEST = 254;
  * no empty labels. A lower-case name without a port costs one scan and is returned as it is.
  */
 export function parseHost(field: string): string | null {
+  // Most requests name the host that the one before named.
+  if (field !== lastField) {
+    lastHost = parse(field);
+    lastField = field;
+  }
+  return lastHost;
+}
+
+let lastField = '';
+let lastHost: string | null = null;
+
+function parse(field: string): string | null {
   const colon = field.indexOf(':', field.startsWith('[') ? field.indexOf(']') : 0);
   if (colon >= 0 && !validPort(field, colon + 1)) return null;
   const host = colon < 0 ? field : field.slice(0, colon);

@@ -28,7 +28,7 @@ export function normalisePath(path: string): string | null {
 
 /** Whether a query (without its `?`) can be forwarded as it is: no control, space, non-ASCII or `#`. */
 export function validQuery(query: string): boolean {
-  return !ILLEGAL_IN_QUERY.test(query);
+  return query === '' || !ILLEGAL_IN_QUERY.test(query);
 }
 
 /** Reused: a path is resolved in one go, and only ever shrinks. */

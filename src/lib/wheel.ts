@@ -5,6 +5,8 @@ export class Timer {
   next: Timer | null = null;
   prev: Timer | null = null;
   slot = -1;
+  /** The tick at which its slot is looked at next; never after the deadline's own. */
+  due = 0;
   readonly owner: { onTimer(): void };
 
   constructor(owner: { onTimer(): void }) {
@@ -34,14 +36,17 @@ export class Wheel {
 
   /** Fires `timer.owner.onTimer()` in `ms` milliseconds; `now` is the present `performance.now()`. */
   arm(timer: Timer, ms: number, now: number): void {
-    const deadline = now + ms;
-    const later = deadline >= timer.deadline;
+    this.armAt(timer, now + ms);
+  }
+
+  /** Fires `timer.owner.onTimer()` when `performance.now()` has reached `deadline`: a caller that knows it needs no clock. */
+  armAt(timer: Timer, deadline: number): void {
     timer.deadline = deadline;
     if (timer.slot >= 0) {
-      if (later) return;
+      if (this.#tickOf(timer) >= timer.due) return;
       this.#unlink(timer);
     }
-    if (this.#interval === null) this.#start(now);
+    if (this.#interval === null) this.#start(performance.now());
     this.#link(timer);
   }
 
@@ -83,7 +88,7 @@ export class Wheel {
       if (timer.deadline <= now) {
         this.#unlink(timer);
         due.push(timer);
-      } else if (this.#slotOf(timer) !== slot) {
+      } else {
         this.#unlink(timer);
         this.#link(timer);
       }
@@ -96,12 +101,14 @@ export class Wheel {
     }
   }
 
-  #slotOf(timer: Timer): number {
-    return (Math.floor(timer.deadline / this.tick) + 1) % SLOTS;
+  /** The first tick after the deadline. */
+  #tickOf(timer: Timer): number {
+    return Math.floor(timer.deadline / this.tick) + 1;
   }
 
   #link(timer: Timer): void {
-    const slot = this.#slotOf(timer);
+    timer.due = this.#tickOf(timer);
+    const slot = timer.due % SLOTS;
     const head = this.#slots[slot]!;
     timer.slot = slot;
     timer.prev = null;

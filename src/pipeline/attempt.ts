@@ -1,8 +1,7 @@
 import type { Attempt as AttemptContract } from '../contracts/exchange.ts';
-import { fault, type Fault } from '../contracts/fault.ts';
+import type { Fault } from '../contracts/fault.ts';
 import type { ReplyHead, RequestHead } from '../contracts/http.ts';
 import type { BodySink, Sink, Stream, Target } from '../contracts/transport.ts';
-import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from './exchange.ts';
 import { deliver, report } from './reply.ts';
 
@@ -24,7 +23,6 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   bodyStarted = false;
   #stream: Stream | null = null;
   #paused = false;
-  readonly #timer = new Timer(this);
   readonly #onFailure: OnFailure;
 
   constructor(x: Exchange, number: number, target: Target, head: RequestHead, onFailure: OnFailure) {
@@ -33,13 +31,6 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     this.target = target;
     this.head = head;
     this.#onFailure = onFailure;
-  }
-
-  /** @param patience Milliseconds until the reply head must be there (what is left for all attempts); 0 = no bound. */
-  start(patience: number): void {
-    const { timeouts } = this.exchange.route;
-    if (patience > 0) wheel.arm(this.#timer, patience, this.startedAt);
-    this.target.transport.open(this.head, timeouts, this);
   }
 
   onOpen(stream: Stream, reused: boolean): void {
@@ -60,7 +51,6 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   }
 
   onHead(head: ReplyHead): void {
-    wheel.cancel(this.#timer);
     this.status = head.status;
     if (!deliver(this.exchange, head)) this.stop();
   }
@@ -96,20 +86,10 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     else this.#stream.abort();
   }
 
-  /** No reply head in the time that all attempts together have. */
-  onTimer(): void {
-    if (this.endedAt !== 0) return;
-    const cause = fault('reply_timeout');
-    this.fault = cause;
-    this.stop();
-    this.#onFailure(this, cause, false);
-  }
-
   #settle(): void {
     const x = this.exchange;
     this.endedAt = performance.now();
     x.upstreamMs += this.endedAt - this.startedAt;
-    wheel.cancel(this.#timer);
     const { settled } = x.route;
     for (let i = 0; i < settled.length; i++) {
       try {

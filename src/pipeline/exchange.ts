@@ -69,7 +69,7 @@ export class Exchange implements ExchangeContract, Match {
   bytesOut = 0;
   /** Milliseconds spent in attempts, from the start of each to its last byte. */
   upstreamMs = 0;
-  /** When the reply head must be there, in milliseconds of `performance.now()`. */
+  /** When the reply head must be there, in milliseconds of `performance.now()`; 0 = no bound. */
   replyBy = 0;
   /** Id of the target of the last attempt. */
   target = '';

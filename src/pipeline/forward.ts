@@ -1,5 +1,5 @@
 import { fault, type Fault } from '../contracts/fault.ts';
-import type { Headers, RequestHead } from '../contracts/http.ts';
+import type { Identity, RequestHead } from '../contracts/http.ts';
 import type { Target } from '../contracts/transport.ts';
 import type { Upstream } from '../contracts/runtime.ts';
 import { newSpanId } from '../lib/ids.ts';
@@ -25,15 +25,9 @@ function attempt(x: Exchange, upstream: Upstream, target: Target): void {
   x.target = target.id;
   const hooks = x.route.attempt;
   for (let i = 0; i < hooks.length; i++) hooks[i]!(next);
-  next.start(patience(x, next.startedAt));
-}
-
-/** What is left of the time that all attempts together have. */
-function patience(x: Exchange, now: number): number {
-  const { request } = x.route.timeouts;
-  if (request === 0) return 0;
-  if (x.attempts === 1) x.replyBy = now + request;
-  return Math.max(1, x.replyBy - now);
+  const { timeouts } = x.route;
+  if (number === 1 && timeouts.request > 0) x.replyBy = next.startedAt + timeouts.request;
+  target.transport.open(head, timeouts, x.replyBy, next);
 }
 
 /**
@@ -65,27 +59,14 @@ function requestHead(x: Exchange, upstream: Upstream, target: Target): RequestHe
 }
 
 /** The fields that the gateway writes itself; whatever the client said in their place is gone since the intake. */
-function addedFields(x: Exchange): Headers {
+function addedFields(x: Exchange): string {
   // A valid traceparent goes on as it came: the gateway records no span that could stand between.
   const traceparent = x.traceparent === '' ? `00-${x.traceId}-${newSpanId()}-01` : x.traceparent;
-  const added = [
-    'x-forwarded-for',
-    x.forwardedFor,
-    'x-forwarded-proto',
-    x.forwardedProto,
-    'x-forwarded-host',
-    x.forwardedHost,
-    'x-request-id',
-    x.id,
-    'traceparent',
-    traceparent,
-    'via',
-    '1.1 sluice',
-  ];
-  const { identity } = x;
-  if (identity !== null) {
-    if (identity.consumer !== null) added.push('x-consumer-id', identity.consumer);
-    if (identity.user !== null) added.push('x-user-id', identity.user);
-  }
-  return added;
+  const added = `x-forwarded-for: ${x.forwardedFor}\r\nx-forwarded-proto: ${x.forwardedProto}\r\nx-forwarded-host: ${x.forwardedHost}\r\nx-request-id: ${x.id}\r\ntraceparent: ${traceparent}\r\nvia: 1.1 sluice\r\n`;
+  return x.identity === null ? added : added + identityFields(x.identity);
+}
+
+function identityFields({ consumer, user }: Identity): string {
+  const id = consumer === null ? '' : `x-consumer-id: ${consumer}\r\n`;
+  return user === null ? id : `${id}x-user-id: ${user}\r\n`;
 }

@@ -29,8 +29,9 @@ export function fail(x: Exchange, cause: Fault): void {
   if (x.finished) return;
   x.fault ??= cause;
   if (x.started) {
-    x.down.cut();
+    // In this order: an edge may tell of the connection's end at once, and it would count as the client's doing.
     finish(x);
+    x.down.cut();
     return;
   }
   answer(x, problemReply(cause.code, cause.detail, x.id, extraFields(x, cause.code)));

@@ -13,6 +13,7 @@ import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { sharedParams } from '../router/pattern.ts';
 import type { Observer } from './observer.ts';
+import { httpsRedirect } from './redirect.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /** What a compiled configuration is wired to. */
@@ -99,9 +100,10 @@ function compileRoute(
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
   const options = { ...config.policies, ...route.policies };
+  const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), observer),
+    ...compilePolicies(info, options, sharedParams(route.match.paths), observer, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -127,16 +129,17 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, observer: Observer):
 
 type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | 'done' | 'slots'>;
 
-/** The table's order is the running order; replies pass in reverse. */
+/** The table's order is the running order, after hooks that go `first`; replies pass in reverse. */
 function compilePolicies(
   route: RouteInfo,
   options: Readonly<Record<string, unknown>>,
   params: ReadonlyMap<string, number>,
   observer: Observer,
+  first: Route['request'] = [],
 ): HookArrays {
   let slots = 0;
   const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
-  const request: Route['request'][number][] = [];
+  const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {

@@ -75,6 +75,6 @@ describe('not in this version', () => {
     ],
     ['a policy', inRoute('policies: { jwt: {} }'), ['7:17 routes.0.policies.jwt', 'jwt is', ...words]],
     ['a policy of the root', 'version: 1\npolicies:\n  waf: {}\n', ['3:3 policies.waf', ...words]],
-    ['a listener', 'version: 1\nlisten: { https: { port: 1 } }\n', ['2:11 listen.https', ...words]],
+    ['a listener', 'version: 1\nlisten: { h2c: { port: 1 } }\n', ['2:11 listen.h2c', ...words]],
   ]);
 });

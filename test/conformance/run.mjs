@@ -91,7 +91,9 @@ function start(args, stdio) {
 function finished(child) {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`the runner ended with ${code}`))));
+    child.once('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`the runner ended with ${code}`)),
+    );
   });
 }
 

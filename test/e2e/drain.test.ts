@@ -18,37 +18,47 @@ const config = (url: string, more: object = {}) => ({
 
 const draining = (gateway: Gateway) => gateway.waitForLine(({ msg }) => msg === 'draining');
 
-test.each(['uws', 'node'])('under load not one request on a standing connection is lost (%s edge)', async (edge) => {
-  const origin = await startOrigin((_, response) => setTimeout(() => response.end('ok'), 20));
-  const gateway = await startGateway({ config: config(origin.url), workers: 2, env: { SLUICE_EDGE: edge } });
-  const pids = [gateway.pid, ...gateway.workers()];
-  const { port } = gateway;
-  const clients = [
-    ...(await steady(8, { port, path: '/api/x' })),
-    ...(await steady(4, { port, path: '/own/x' })),
-  ];
-  await expect.poll(() => clients.every(({ answers }) => answers.length > 3), { timeout: 5000 }).toBe(true);
-  const idle = await connect(port);
-  await idle.send(get('/own/x'));
-  await idle.reply();
-  process.kill(gateway.pid, 'SIGTERM');
-  await draining(gateway);
-  // On its way when the listener closed: the connection is idle, and about to be closed.
-  await idle.send(get('/own/late'));
-  expect(await idle.reply()).toMatchObject({ status: 200 });
-  await Promise.all(clients.map((client) => client.ended()));
-  expect(failuresOf(clients)).toEqual([]);
-  expect(clients.every(({ dismissed }) => dismissed)).toBe(true);
-  expect(answersOf(clients).length).toBeGreaterThan(30);
-  expect(await gateway.exited).toBe(0);
-  expect(gateway.lines.at(-1)).toMatchObject({ msg: 'drained' });
-  expect(pids.filter(isAlive)).toEqual([]);
-});
+test.each(['uws', 'node'])(
+  'under load not one request on a standing connection is lost (%s edge)',
+  async (edge) => {
+    const origin = await startOrigin((_, response) => setTimeout(() => response.end('ok'), 20));
+    const gateway = await startGateway({
+      config: config(origin.url),
+      workers: 2,
+      env: { SLUICE_EDGE: edge },
+    });
+    const pids = [gateway.pid, ...gateway.workers()];
+    const { port } = gateway;
+    const clients = [
+      ...(await steady(8, { port, path: '/api/x' })),
+      ...(await steady(4, { port, path: '/own/x' })),
+    ];
+    await expect.poll(() => clients.every(({ answers }) => answers.length > 3), { timeout: 5000 }).toBe(true);
+    const idle = await connect(port);
+    await idle.send(get('/own/x'));
+    await idle.reply();
+    process.kill(gateway.pid, 'SIGTERM');
+    await draining(gateway);
+    // On its way when the listener closed: the connection is idle, and about to be closed.
+    await idle.send(get('/own/late'));
+    expect(await idle.reply()).toMatchObject({ status: 200 });
+    await Promise.all(clients.map((client) => client.ended()));
+    expect(failuresOf(clients)).toEqual([]);
+    expect(clients.every(({ dismissed }) => dismissed)).toBe(true);
+    expect(answersOf(clients).length).toBeGreaterThan(30);
+    expect(await gateway.exited).toBe(0);
+    expect(gateway.lines.at(-1)).toMatchObject({ msg: 'drained' });
+    expect(pids.filter(isAlive)).toEqual([]);
+  },
+);
 
 test('drainDelay: readiness turns at once, requests and new connections are served until it is over', async () => {
   const DELAY = 700;
   const origin = await startOrigin();
-  const gateway = await startGateway({ config: config(origin.url, { drainDelay: `${DELAY}ms` }), workers: 2 });
+  const gateway = await startGateway({
+    config: config(origin.url, { drainDelay: `${DELAY}ms` }),
+    workers: 2,
+  });
   expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
   const kept = await steady(2, { port: gateway.port, path: '/api/x' });
   process.kill(gateway.pid, 'SIGTERM');
@@ -98,6 +108,16 @@ test('what takes longer than `drain` is cut, and the exit code is still 0', asyn
   expect(performance.now() - from).toBeGreaterThan(250);
   expect(performance.now() - from).toBeLessThan(5000);
   expect((await client.untilClosed()).toString()).toBe('');
+  expect(pids.filter(isAlive)).toEqual([]);
+});
+
+test('a worker that does not listen to anybody is ended by force', async () => {
+  const origin = await startOrigin();
+  const gateway = await startGateway({ config: config(origin.url, { drain: '100ms' }), workers: 2 });
+  const pids = [gateway.pid, ...gateway.workers()];
+  process.kill(pids[1]!, 'SIGSTOP');
+  expect(await gateway.stop()).toBe(0);
+  expect(gateway.lines.map(({ msg }) => msg)).toContain('worker did not drain: ended by force');
   expect(pids.filter(isAlive)).toEqual([]);
 });
 

@@ -32,7 +32,12 @@ async function start(more: object = {}): Promise<World> {
       routes: [
         { id: 'api', match: { paths: ['/api/*'] }, upstream: 'api' },
         { id: 'brief', match: { paths: ['/api/never'] }, upstream: 'api', timeouts: { request: '100ms' } },
-        { id: 'patient', match: { paths: ['/api/never'], methods: ['POST'] }, upstream: 'api', bodyBytes: '4B' },
+        {
+          id: 'patient',
+          match: { paths: ['/api/never'], methods: ['POST'] },
+          upstream: 'api',
+          bodyBytes: '4B',
+        },
         { id: 'dead', match: { paths: ['/dead'] }, upstream: 'dead' },
         { id: 'own', match: { paths: ['/own'], methods: ['GET'] }, respond: { body: 'own' } },
       ],
@@ -56,7 +61,9 @@ const as = (method: string, path: string, ...fields: string[]): string =>
 async function leave(gateway: Gateway, path: string): Promise<void> {
   const client = await connect(gateway.port);
   await client.send(as('POST', path, 'Content-Length: 0'));
-  await expect.poll(async () => (await scrape(gateway)).sum('sluice_active_requests'), { timeout: 5000 }).toBe(1);
+  await expect
+    .poll(async () => (await scrape(gateway)).sum('sluice_active_requests'), { timeout: 5000 })
+    .toBe(1);
   client.reset();
 }
 
@@ -134,7 +141,12 @@ describe('metrics', () => {
     );
     for (const { name, kind } of Object.values(FAMILIES))
       expect([name, busy.families.get(name)?.type]).toEqual([name, kind]);
-    expect(busy.table('sluice_event_loop_lag_seconds').map(([worker]) => worker).sort()).toEqual(['0', '1']);
+    expect(
+      busy
+        .table('sluice_event_loop_lag_seconds')
+        .map(([worker]) => worker)
+        .sort(),
+    ).toEqual(['0', '1']);
     expect(busy.table('sluice_build_info')).toEqual([[`0.1.0 ${process.version} uws`, 1]]);
     expect(busy.sum('sluice_config_generation')).toBe(1);
     expect(busy.sum('sluice_worker_restarts_total')).toBe(0);
@@ -158,7 +170,9 @@ describe('metrics', () => {
       (each) => each.sum('sluice_requests_total') >= 3 * hostile.length,
     );
     expect(metrics.text).not.toMatch(/evil/i);
-    const methods = metrics.families.get('sluice_requests_total')!.samples.map(({ labels }) => labels['method']);
+    const methods = metrics.families
+      .get('sluice_requests_total')!
+      .samples.map(({ labels }) => labels['method']);
     expect([...new Set(methods)].sort()).toEqual(['GET', 'OTHER']);
     expect(metrics.table('sluice_requests_total').length).toBeLessThan(8);
   });
@@ -190,7 +204,11 @@ describe('access log', () => {
     const { gateway, target } = await start();
     const upstream = ['upstream_ms', 'route', 'upstream', 'target'];
     const cases: [request: string, fields: string[], values: LogLine][] = [
-      [get('/own?token=t'), ['route'], { method: 'GET', path: '/own', status: 200, bytes_out: 3, route: 'own' }],
+      [
+        get('/own?token=t'),
+        ['route'],
+        { method: 'GET', path: '/own', status: 200, bytes_out: 3, route: 'own' },
+      ],
       [get('/none'), ['error'], { path: '/none', status: 404, error: 'not_found' }],
       [as('PUT', '/own', 'Content-Length: 0'), ['error'], { status: 405, error: 'method_not_allowed' }],
       [get('/a%2fb'), ['error'], { status: 400, error: 'bad_request' }],
@@ -228,7 +246,13 @@ describe('access log', () => {
     const { gateway } = await start();
     await leave(gateway, '/api/never');
     const line = await gateway.waitForRequest({ path: '/api/never' });
-    expect(line).toMatchObject({ status: 499, error: 'client_left', route: 'patient', attempts: 1, bytes_out: 0 });
+    expect(line).toMatchObject({
+      status: 499,
+      error: 'client_left',
+      route: 'patient',
+      attempts: 1,
+      bytes_out: 0,
+    });
     const metrics = await scrapeUntil(gateway, (each) => each.sum('sluice_requests_total') === 1);
     expect(metrics.table('sluice_requests_total')).toEqual([['patient POST 499', 1]]);
     const outcomes = metrics.table('sluice_upstream_requests_total').map(([labels]) => labels);

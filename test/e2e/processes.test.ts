@@ -108,7 +108,9 @@ describe('a worker that is killed under load', () => {
     process.kill(victim, 'SIGKILL');
     await gateway.waitForLine(({ msg }) => msg === 'worker died');
     const restarted = await scrapeUntil(gateway, (each) => each.sum('sluice_worker_restarts_total') === 1);
-    await scrapeUntil(gateway, (each) => each.table('sluice_config_applied').every(([, value]) => value === 1));
+    await scrapeUntil(gateway, (each) =>
+      each.table('sluice_config_applied').every(([, value]) => value === 1),
+    );
     await Promise.all(all.map((client) => client.stop()));
 
     expect(failuresOf(safe)).toEqual([]);
@@ -119,7 +121,9 @@ describe('a worker that is killed under load', () => {
     expect(gateway.workers()).not.toContain(victim);
 
     const answered = answersOf(all).length;
-    const atRisk = answersOf([...lost, ...fresh]).filter((at) => at > killedAt - LOST_MS && at <= killedAt + 50);
+    const atRisk = answersOf([...lost, ...fresh]).filter(
+      (at) => at > killedAt - LOST_MS && at <= killedAt + 50,
+    );
     const failed = failuresOf(all).length;
     const after = await scrapeUntil(gateway, (each) => each.sum(requests) >= answered - atRisk.length);
     expect(after.sum(requests)).toBeLessThanOrEqual(answered + failed);

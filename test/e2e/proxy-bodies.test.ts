@@ -53,7 +53,12 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const { length, sha } = await drain(request);
   const { headers } = request;
   response.end(
-    JSON.stringify({ length, sha, announced: headers['content-length'], coding: headers['transfer-encoding'] }),
+    JSON.stringify({
+      length,
+      sha,
+      announced: headers['content-length'],
+      coding: headers['transfer-encoding'],
+    }),
   );
 }
 
@@ -80,7 +85,12 @@ describe.each(EDGES)('bodies on the %s edge', (edge) => {
     atEnd(() => agent.destroy());
   });
 
-  async function send(method: string, path: string, body: Buffer | null, framing: string): Promise<IncomingMessage> {
+  async function send(
+    method: string,
+    path: string,
+    body: Buffer | null,
+    framing: string,
+  ): Promise<IncomingMessage> {
     const headers =
       body === null
         ? {}
@@ -112,7 +122,7 @@ describe.each(EDGES)('bodies on the %s edge', (edge) => {
       expect(await drain(reply)).toEqual({ length: size, sha: digest(piece(size)) });
     });
 
-    test.each(SIZES)('%i bytes go there and back at once', async (size) => {
+    test.each(SIZES)('%i bytes go there and back at once', { timeout: 10_000 }, async (size) => {
       const reply = await send('PUT', `/o/echo/${size}/${framing}`, piece(size), framing);
       expect(await drain(reply)).toEqual({ length: size, sha: digest(piece(size)) });
     });
@@ -123,7 +133,11 @@ describe.each(EDGES)('bodies on the %s edge', (edge) => {
   test('a GET may have a body', async () => {
     const client = await connect(gateway.port);
     await client.send('GET /o/up HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello');
-    expect(up(await client.reply())).toEqual({ length: 5, sha: digest(Buffer.from('hello')), announced: '5' });
+    expect(up(await client.reply())).toEqual({
+      length: 5,
+      sha: digest(Buffer.from('hello')),
+      announced: '5',
+    });
   });
 
   test('an empty POST says so; a GET without a body says nothing', async () => {
@@ -200,43 +214,49 @@ describe.each(EDGES)('bodies on the %s edge', (edge) => {
     expect(String((await client.reply()).body)).toBe('next');
   });
 
-  test.each(['HTTP/1.1 200 OK\r\n\r\nuntil the end<close>', 'HTTP/1.0 200 OK\r\nX: y\r\n\r\nuntil the end<close>'])(
-    'a reply until close becomes a chunked one: %j',
-    async (text) => {
-      answers['/raw/close'] = text;
+  test.each([
+    'HTTP/1.1 200 OK\r\n\r\nuntil the end<close>',
+    'HTTP/1.0 200 OK\r\nX: y\r\n\r\nuntil the end<close>',
+  ])('a reply until close becomes a chunked one: %j', async (text) => {
+    answers['/raw/close'] = text;
+    const client = await connect(gateway.port);
+    for (let round = 0; round < 2; round++) {
+      await client.send(get('/raw/close'));
+      const reply = await client.reply();
+      expect(reply.framing).toBe('chunked');
+      expect(String(reply.body)).toBe('until the end');
+    }
+  });
+
+  test.each(['413 Content Too Large', '200 OK'])(
+    'an early %s reaches a client that still sends',
+    async (status) => {
+      answers['/raw/early'] = `HTTP/1.1 ${status}\r\nContent-Length: 5\r\n\r\nearly`;
+      const before = raw.connections;
       const client = await connect(gateway.port);
-      for (let round = 0; round < 2; round++) {
-        await client.send(get('/raw/close'));
-        const reply = await client.reply();
-        expect(reply.framing).toBe('chunked');
-        expect(String(reply.body)).toBe('until the end');
+      const size = 300_000;
+      await client.send(
+        `POST /raw/early HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n`,
+        piece(1000),
+      );
+      const reply = await client.reply();
+      expect(reply.status).toBe(parseInt(status, 10));
+      expect(String(reply.body)).toBe('early');
+      // The client ends its message: then either the connection serves on, or it was closed. Never a mix-up.
+      await client.send(piece(size).subarray(1000)).catch(() => undefined);
+      if (!client.closed) {
+        await client.send(get('/o/down/3/length')).catch(() => undefined);
+        const next = await client.reply().catch(() => null);
+        if (next !== null) expect(digest(next.body)).toBe(digest(piece(3)));
       }
+      // Half a request went over that connection to the origin: it must not carry another.
+      answers['/raw/after'] = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+      const other = await connect(gateway.port);
+      const used = raw.connections;
+      await other.send(get('/raw/after'));
+      expect((await other.reply()).status).toBe(200);
+      expect(used).toBeLessThanOrEqual(before + 1);
+      expect(raw.connections).toBe(used + 1);
     },
   );
-
-  test.each(['413 Content Too Large', '200 OK'])('an early %s reaches a client that still sends', async (status) => {
-    answers['/raw/early'] = `HTTP/1.1 ${status}\r\nContent-Length: 5\r\n\r\nearly`;
-    const before = raw.connections;
-    const client = await connect(gateway.port);
-    const size = 300_000;
-    await client.send(`POST /raw/early HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n`, piece(1000));
-    const reply = await client.reply();
-    expect(reply.status).toBe(parseInt(status, 10));
-    expect(String(reply.body)).toBe('early');
-    // The client ends its message: then either the connection serves on, or it was closed. Never a mix-up.
-    await client.send(piece(size).subarray(1000)).catch(() => undefined);
-    if (!client.closed) {
-      await client.send(get('/o/down/3/length')).catch(() => undefined);
-      const next = await client.reply().catch(() => null);
-      if (next !== null) expect(digest(next.body)).toBe(digest(piece(3)));
-    }
-    // Half a request went over that connection to the origin: it must not carry another.
-    answers['/raw/after'] = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-    const other = await connect(gateway.port);
-    const used = raw.connections;
-    await other.send(get('/raw/after'));
-    expect((await other.reply()).status).toBe(200);
-    expect(used).toBeLessThanOrEqual(before + 1);
-    expect(raw.connections).toBe(used + 1);
-  });
 });

@@ -28,7 +28,10 @@ describe.each(EDGES)('what an upstream receives from the %s edge', (edge) => {
       through('named', port, { host: 'inner.example:81' }),
       through('api', port, {}, { policies: { rewrite: { stripPrefix: '/api', addPrefix: '/v2' } } }),
     ];
-    gateway = await startProxy(edge, joined(parts, { trustedProxies: ['127.0.0.2/32', '10.0.0.0/8', 'fd00::/8'] }));
+    gateway = await startProxy(
+      edge,
+      joined(parts, { trustedProxies: ['127.0.0.2/32', '10.0.0.0/8', 'fd00::/8'] }),
+    );
   });
 
   interface Asked {
@@ -142,7 +145,11 @@ describe.each(EDGES)('what an upstream receives from the %s edge', (edge) => {
     });
 
     test('but not where what it says is no host, no scheme, no id', async () => {
-      const fields = ['X-Forwarded-Proto: gopher', 'X-Forwarded-Host: a b', `X-Request-Id: ${'x'.repeat(129)}`];
+      const fields = [
+        'X-Forwarded-Proto: gopher',
+        'X-Forwarded-Host: a b',
+        `X-Request-Id: ${'x'.repeat(129)}`,
+      ];
       const seen = await seenOf(fields, TRUSTED);
       expect(seen.get('x-forwarded-proto')).toEqual(['http']);
       expect(seen.get('x-forwarded-host')).toEqual(['shop.example:8080']);
@@ -209,7 +216,15 @@ describe.each(EDGES)('what an upstream receives from the %s edge', (edge) => {
       'Proxy-Authorization: Basic eA==',
     ]);
     const names = seen.fields.map(([name]) => name.toLowerCase());
-    for (const gone of ['x-private', 'x-second', 'te', 'trailer', 'keep-alive', 'proxy-connection', 'proxy-authorization'])
+    for (const gone of [
+      'x-private',
+      'x-second',
+      'te',
+      'trailer',
+      'keep-alive',
+      'proxy-connection',
+      'proxy-authorization',
+    ])
       expect(names).not.toContain(gone);
     expect(seen.get('x-third')).toEqual(['3']);
     expect(seen.get('via')).toEqual(['1.1 sluice']);

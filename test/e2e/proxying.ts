@@ -61,7 +61,9 @@ export function peakRss(pid: number): number {
 export const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 /** A bare origin that calls `answer` with the head of each request without a body, and whatever came behind it. */
-export function startRawOrigin(answer: (head: string, socket: Socket, rest: Buffer) => void): Promise<Origin> {
+export function startRawOrigin(
+  answer: (head: string, socket: Socket, rest: Buffer) => void,
+): Promise<Origin> {
   return startTcpOrigin((socket) => {
     let kept = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { connect, type RawClient } from '../support/raw.ts';
 import type { WireReply } from '../support/reply-parser.ts';
 
@@ -10,6 +10,8 @@ export interface SteadyOptions {
   readonly path: string;
   /** A connection for each request, instead of one for all. */
   readonly fresh?: boolean;
+  /** Milliseconds between an answer and the next request; default none. */
+  readonly think?: number;
   /** Called for each answer. */
   readonly seen?: (reply: WireReply) => void;
 }
@@ -61,7 +63,7 @@ export class SteadyClient {
   }
 
   async #run(): Promise<void> {
-    const { path, fresh = false, seen } = this.#options;
+    const { path, fresh = false, think = 0, seen } = this.#options;
     const request = fresh ? get(path, 'Connection: close') : get(path);
     while (!this.#stopped) {
       try {
@@ -74,6 +76,7 @@ export class SteadyClient {
         seen?.(reply);
         this.dismissed = reply.get('connection') === 'close';
         if (this.dismissed && !fresh) return;
+        if (think > 0) await pause(think);
       } catch (error) {
         this.failures.push(error instanceof Error ? error.message : String(error));
         if (!fresh) return;

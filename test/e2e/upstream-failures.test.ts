@@ -4,11 +4,12 @@ import type { Gateway } from '../support/gateway.ts';
 import type { Origin } from '../support/origin.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
-import { EDGES, expectMetric, get, joined, metric, startProxy, startRawOrigin, through } from './proxying.ts';
+import { EDGES, expectMetric, get, joined, startProxy, startRawOrigin, through } from './proxying.ts';
 
 type Behaviour = (socket: Socket) => void;
 
-const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+/** Closing, so that no failure hits a pooled connection, which would be repeated. */
+const ok = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok';
 
 /** What an upstream does wrong before the client has seen anything, and how the client is told. */
 const REFUSALS: [name: string, does: Behaviour, status: number, code: string, token: string | null][] = [
@@ -20,7 +21,10 @@ const REFUSALS: [name: string, does: Behaviour, status: number, code: string, to
       ['speaks another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n'],
       ['has a bad status', 'HTTP/1.1 9999 What\r\n\r\n'],
       ['has two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!'],
-      ['has a length and a coding', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2'],
+      [
+        'has a length and a coding',
+        'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2',
+      ],
       ['has a NUL in a value', 'HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok'],
       ['has a bare CR in a value', 'HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok'],
       ['has an unknown coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok'],
@@ -39,10 +43,34 @@ const REFUSALS: [name: string, does: Behaviour, status: number, code: string, to
 
 /** What it does wrong when a part of the reply is with the client already. */
 const CUTS: [name: string, path: string, begins: string, then: Behaviour, error: string][] = [
-  ['closes before the announced length', 'plain', 'Content-Length: 10\r\n\r\nhello', (s) => s.end(), 'reply_cut'],
-  ['closes between two chunks', 'plain', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n', (s) => s.end(), 'reply_cut'],
-  ['closes within a chunk', 'plain', 'Transfer-Encoding: chunked\r\n\r\n9\r\nhello', (s) => s.end(), 'reply_cut'],
-  ['resets within its body', 'plain', 'Content-Length: 10\r\n\r\nhello', (s) => s.resetAndDestroy(), 'reply_cut'],
+  [
+    'closes before the announced length',
+    'plain',
+    'Content-Length: 10\r\n\r\nhello',
+    (s) => s.end(),
+    'reply_cut',
+  ],
+  [
+    'closes between two chunks',
+    'plain',
+    'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+    (s) => s.end(),
+    'reply_cut',
+  ],
+  [
+    'closes within a chunk',
+    'plain',
+    'Transfer-Encoding: chunked\r\n\r\n9\r\nhello',
+    (s) => s.end(),
+    'reply_cut',
+  ],
+  [
+    'resets within its body',
+    'plain',
+    'Content-Length: 10\r\n\r\nhello',
+    (s) => s.resetAndDestroy(),
+    'reply_cut',
+  ],
   [
     'breaks its chunked framing',
     'plain',
@@ -50,7 +78,13 @@ const CUTS: [name: string, path: string, begins: string, then: Behaviour, error:
     (s) => s.write('xyz\r\n'),
     'bad_reply',
   ],
-  ['falls silent within a sized body', 'silent', 'Content-Length: 10\r\n\r\nhello', () => undefined, 'idle_timeout'],
+  [
+    'falls silent within a sized body',
+    'silent',
+    'Content-Length: 10\r\n\r\nhello',
+    () => undefined,
+    'idle_timeout',
+  ],
   [
     'falls silent within a chunked body',
     'silent',
@@ -80,10 +114,16 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
       through('lasting', port, { timeouts: { request: '100ms' } }, { timeouts: { request: '10s' } }),
       through('refused', await freePort()),
       through('unknown', 80, { targets: [{ url: 'http://does-not-exist.invalid' }] }),
-      through('nobody', port, { targets: [{ url: `http://127.0.0.1:${port}`, weight: 0 }] }),
     ];
     gateway = await startProxy(edge, joined(parts));
   });
+
+  /** How often each outcome must have been counted, by upstream and outcome. */
+  const counted = new Map<string, number>();
+  const count = (upstream: string, outcome: string) => {
+    const key = `${upstream} ${outcome}`;
+    counted.set(key, (counted.get(key) ?? 0) + 1);
+  };
 
   async function ask(upstream: string) {
     const path = `/${upstream}/${++serial}`;
@@ -93,9 +133,8 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
   }
 
   async function expectProblem(upstream: string, status: number, code: string, token: string | null) {
-    const labels = { upstream, outcome: code };
-    const before = await metric(gateway, 'sluice_upstream_requests_total', labels);
     const { client, path } = await ask(upstream);
+    count(upstream, code);
     const reply = await client.reply();
     expect(reply.status).toBe(status);
     expect(reply.get('content-type')).toBe('application/problem+json');
@@ -111,17 +150,16 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     });
     expect(JSON.stringify([problem, reply.fields])).not.toMatch(/127\.0\.0\.1|:\d{4,5}\b|node:| at /);
     expect(logged).toMatchObject({ status, error: code, upstream });
-    return { client, reply, before, labels };
+    return client;
   }
 
   test.each(REFUSALS)('%s', async (_name, does, status, code, token) => {
     behave = does;
-    const { client, before, labels } = await expectProblem('plain', status, code, token);
+    const client = await expectProblem('plain', status, code, token);
     // The client's connection has done nothing wrong.
     behave = (socket) => socket.write(ok);
     await client.send(get('/plain/next'));
     expect(String((await client.reply()).body)).toBe('ok');
-    await expectMetric(gateway, 'sluice_upstream_requests_total', labels, before + 1);
   });
 
   test.each([
@@ -134,9 +172,8 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     const closed = new Promise<void>((resolve) => {
       behave = (socket) => void socket.once('close', resolve);
     });
-    const { before, labels } = await expectProblem(upstream, status, code, token);
+    await expectProblem(upstream, status, code, token);
     if (status === 504) await closed;
-    await expectMetric(gateway, 'sluice_upstream_requests_total', labels, before + 1);
   });
 
   test('a route may be more patient than its upstream', async () => {
@@ -145,15 +182,8 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     expect((await client.reply()).status).toBe(200);
   });
 
-  test('it has no target with a weight', async () => {
-    const { reply } = await expectProblem('nobody', 503, 'no_target', 'destination_unavailable');
-    expect(reply.get('retry-after')).toBe('1');
-    expect(await metric(gateway, 'sluice_upstream_requests_total', { upstream: 'nobody' })).toBe(0);
-  });
-
   test.each(CUTS)('it %s', async (_name, upstream, begins, then, error) => {
-    const labels = { upstream, outcome: error };
-    const before = await metric(gateway, 'sluice_upstream_requests_total', labels);
+    count(upstream, error);
     let held: Socket | null = null;
     behave = (socket) => {
       held = socket;
@@ -171,17 +201,25 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
       expect(bytes).not.toMatch(/\r\n0\r\n/);
     }
     expect(await gateway.waitForRequest({ path })).toMatchObject({ status: 200, error });
-    await expectMetric(gateway, 'sluice_upstream_requests_total', labels, before + 1);
+  });
+
+  test('each failure is counted once, under its name', async () => {
+    expect(counted.size).toBeGreaterThan(8);
+    for (const [key, times] of counted) {
+      const [upstream = '', outcome = ''] = key.split(' ');
+      await expectMetric(gateway, 'sluice_upstream_requests_total', { upstream, outcome }, times);
+    }
+    await expectMetric(gateway, 'sluice_retries_total', {}, 0);
+    await expectMetric(gateway, 'sluice_active_requests', {}, 0);
   });
 
   test('more requests wait than may', { timeout: 60_000 }, async () => {
-    const waiting = new Set<Socket>();
-    const slow = await startRawOrigin((_head, socket) => {
-      waiting.add(socket);
-    });
+    const slow = await startRawOrigin(() => undefined);
     const busy = await startProxy(
       edge,
-      joined([through('busy', slow.port, { connections: { max: 1 }, timeouts: { connect: '60s', request: '60s' } })]),
+      joined([
+        through('busy', slow.port, { connections: { max: 1 }, timeouts: { connect: '60s', request: '60s' } }),
+      ]),
     );
     const clients = await Promise.all(Array.from({ length: 1026 }, () => connect(busy.port)));
     for (const client of clients) client.socket.write(get('/busy'));
@@ -194,10 +232,6 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     await expectMetric(busy, 'sluice_upstream_requests_total', { outcome: 'pool_full' }, 1);
     await expectMetric(busy, 'sluice_active_requests', {}, 1025);
     expect(slow.connections).toBe(1);
-    // The rest is served one after the other over the one connection.
-    for (const socket of waiting) socket.write(ok);
-    const others = clients.slice(0, 3).map((client) => client.reply('GET', 20_000).catch(() => null));
-    void others;
   });
 
   test('a request waits for a connection no longer than it may take to connect', async () => {

@@ -8,6 +8,7 @@ import { Timer, wheel } from '../../lib/wheel.ts';
 import { dialFault, READ_BUFFER } from './dial.ts';
 import type { Dialer } from './dial.ts';
 import { hold } from './held.ts';
+import { sooner } from './queue.ts';
 import { ReplyReader } from './parse.ts';
 import { requestHead, requestPiece } from './write.ts';
 
@@ -36,6 +37,8 @@ export class H1Conn implements Stream {
   #phase = DIALING;
   #head: RequestHead;
   #timeouts: Timeouts;
+  /** When the reply head must be there; 0 = no bound. */
+  #replyBy: number;
   #sink: Sink | null;
   #error: Error | null = null;
   /** Whether a request before this one has been served. */
@@ -59,12 +62,14 @@ export class H1Conn implements Stream {
     dialer: Dialer,
     head: RequestHead,
     timeouts: Timeouts,
+    replyBy: number,
     sink: Sink,
     connectMs: number,
   ) {
     this.#owner = owner;
     this.#head = head;
     this.#timeouts = timeouts;
+    this.#replyBy = replyBy;
     this.#sink = sink;
     const socket = dialer.dial((length) => this.#onRead(length));
     this.#socket = socket;
@@ -73,14 +78,17 @@ export class H1Conn implements Stream {
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: Error) => (this.#error = error));
     socket.on('close', () => this.#broken());
-    if (connectMs > 0) wheel.arm(this.#timer, connectMs, performance.now());
+    const now = performance.now();
+    const ms = sooner(connectMs, replyBy, now);
+    if (ms > 0) wheel.arm(this.#timer, ms, now);
   }
 
   /** Gives the free connection a request. */
-  start(head: RequestHead, timeouts: Timeouts, sink: Sink): void {
+  start(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void {
     this.#phase = BUSY;
     this.#head = head;
     this.#timeouts = timeouts;
+    this.#replyBy = replyBy;
     this.#sink = sink;
     this.#left = head.length;
     this.#sent = this.#heard = false;
@@ -175,6 +183,8 @@ export class H1Conn implements Stream {
   onTimer(): void {
     if (this.#sink === null) this.close();
     else if (this.#phase === DIALING) this.#fail(fault('connect_timeout'), true);
+    else if (!this.#reader.inBody && this.#replyBy > 0 && performance.now() >= this.#replyBy)
+      this.#fail(fault('reply_timeout'), false);
     else this.#fail(fault(this.#heard || this.#backed ? 'idle_timeout' : 'reply_timeout'), false);
   }
 
@@ -189,14 +199,17 @@ export class H1Conn implements Stream {
 
   #arm(): void {
     const ms = this.#allowed();
-    if (ms > 0) wheel.arm(this.#timer, ms, performance.now());
+    const by = this.#reader.inBody ? 0 : this.#replyBy;
+    // A request that has gone out, the usual case, has a deadline that is known and needs no clock.
+    const deadline = ms === 0 ? by : Math.min(performance.now() + ms, by > 0 ? by : Infinity);
+    if (deadline > 0) wheel.armAt(this.#timer, deadline);
     else wheel.cancel(this.#timer);
   }
 
   #onReady(): void {
     wheel.cancel(this.#timer);
     if (this.#sink === null) this.#owner.freed(this);
-    else this.start(this.#head, this.#timeouts, this.#sink);
+    else this.start(this.#head, this.#timeouts, this.#replyBy, this.#sink);
   }
 
   #onRead(length: number): boolean {

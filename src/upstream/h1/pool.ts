@@ -54,12 +54,12 @@ export class H1Pool implements Transport, Owner {
     this.#idleMs = options.idleMs;
   }
 
-  open(head: RequestHead, timeouts: Timeouts, sink: Sink): void {
+  open(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void {
     const conn = this.#idle.pop();
-    if (conn !== undefined) conn.start(head, timeouts, sink);
+    if (conn !== undefined) conn.start(head, timeouts, replyBy, sink);
     else if (this.#closed) this.#refuse(sink, 'no_target');
-    else if (this.#all.size < this.#max) this.#dial(head, timeouts, sink, timeouts.connect);
-    else if (!this.#queue.add(head, timeouts, sink)) this.#refuse(sink, 'pool_full');
+    else if (this.#all.size < this.#max) this.#dial(head, timeouts, replyBy, sink, timeouts.connect);
+    else if (!this.#queue.add(head, timeouts, replyBy, sink)) this.#refuse(sink, 'pool_full');
   }
 
   cancel(sink: Sink): void {
@@ -80,7 +80,7 @@ export class H1Pool implements Transport, Owner {
 
   freed(conn: H1Conn): void {
     const waiter = this.#queue.take();
-    if (waiter !== undefined) conn.start(waiter.head, waiter.timeouts, waiter.sink);
+    if (waiter !== undefined) conn.start(waiter.head, waiter.timeouts, waiter.replyBy, waiter.sink);
     else if (this.#closed) conn.close();
     else {
       this.#idle.push(conn);
@@ -93,11 +93,12 @@ export class H1Pool implements Transport, Owner {
     const index = this.#idle.lastIndexOf(conn);
     if (index >= 0) this.#idle.splice(index, 1);
     const waiter = this.#queue.take();
-    if (waiter !== undefined) this.#dial(waiter.head, waiter.timeouts, waiter.sink, waiter.connectMs);
+    if (waiter !== undefined)
+      this.#dial(waiter.head, waiter.timeouts, waiter.replyBy, waiter.sink, waiter.connectMs);
   }
 
-  #dial(head: RequestHead, timeouts: Timeouts, sink: Sink, connectMs: number): void {
-    this.#all.add(new H1Conn(this, this.#dialer, head, timeouts, sink, connectMs));
+  #dial(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink, connectMs: number): void {
+    this.#all.add(new H1Conn(this, this.#dialer, head, timeouts, replyBy, sink, connectMs));
   }
 
   /** Refuses after `open` has returned, as its contract says. */

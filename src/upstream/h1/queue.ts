@@ -3,21 +3,31 @@ import type { RequestHead } from '../../contracts/http.ts';
 import type { Sink, Timeouts } from '../../contracts/transport.ts';
 import { Timer, wheel } from '../../lib/wheel.ts';
 
+/** The shorter of a time allowed (ms, 0 = any) and what is left until `by` (0 = no bound); at least 1, or 0 = any time. */
+export function sooner(ms: number, by: number, now: number): number {
+  if (by === 0) return ms;
+  const left = Math.max(1, by - now);
+  return ms === 0 ? left : Math.min(ms, left);
+}
+
 /** A request without a connection. */
 export class Waiter {
   readonly head: RequestHead;
   readonly timeouts: Timeouts;
+  readonly replyBy: number;
   readonly sink: Sink;
   readonly #queue: WaitQueue;
   readonly #timer = new Timer(this);
   readonly #since = performance.now();
 
-  constructor(queue: WaitQueue, head: RequestHead, timeouts: Timeouts, sink: Sink) {
+  constructor(queue: WaitQueue, head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink) {
     this.#queue = queue;
     this.head = head;
     this.timeouts = timeouts;
+    this.replyBy = replyBy;
     this.sink = sink;
-    if (timeouts.connect > 0) wheel.arm(this.#timer, timeouts.connect, this.#since);
+    const ms = sooner(timeouts.connect, replyBy, this.#since);
+    if (ms > 0) wheel.arm(this.#timer, ms, this.#since);
   }
 
   /** What waiting has left of `timeouts.connect`; 0 = there is no limit. */
@@ -51,9 +61,9 @@ export class WaitQueue {
   }
 
   /** False = the queue is full. */
-  add(head: RequestHead, timeouts: Timeouts, sink: Sink): boolean {
+  add(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): boolean {
     if (this.#waiters.length >= this.#max) return false;
-    this.#waiters.push(new Waiter(this, head, timeouts, sink));
+    this.#waiters.push(new Waiter(this, head, timeouts, replyBy, sink));
     return true;
   }
 

@@ -133,7 +133,7 @@ export const request = (over: Partial<RequestHead> = {}): RequestHead => ({
   target: '/',
   host: 'origin.test',
   headers: [],
-  added: [],
+  added: '',
   length: 0,
   explicitZero: false,
   ...over,
@@ -159,9 +159,10 @@ export function send(
   over: Partial<RequestHead> = {},
   timeouts: Partial<Timeouts> = {},
   on: Recorder['on'] = {},
+  replyBy = 0,
 ): Recorder {
   const recorder = new Recorder(on);
-  pool.open(request(over), { ...NO_LIMITS, ...timeouts }, recorder);
+  pool.open(request(over), { ...NO_LIMITS, ...timeouts }, replyBy, recorder);
   return recorder;
 }
 

@@ -31,7 +31,7 @@ test('a request without body is a line, host, fields and added fields in order, 
     method: 'DELETE',
     target: '/a/b?c=d',
     headers: ['accept', '*/*', 'cookie', 'a=1', 'cookie', 'b=2'],
-    added: ['via', '1.1 sluice'],
+    added: 'via: 1.1 sluice\r\n',
   });
   expect(await origin.until('\r\n\r\n')).toBe(
     'DELETE /a/b?c=d HTTP/1.1\r\nhost: origin.test\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\nvia: 1.1 sluice\r\n\r\n',
@@ -131,7 +131,6 @@ test.each(misuse)('a body of %s never looks whole, and the connection dies', asy
 test.each([
   ['target', { target: '/a\r\nx: y' }],
   ['host', { host: 'a\nx: y' }],
-  ['value', { added: ['a', 'b\rc'] }],
 ])('a line break in the %s is never sent', async (_name, head) => {
   const origin = await rawOrigin(() => {});
   const attempt = send(makePool(origin.port), head);

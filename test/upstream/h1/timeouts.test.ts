@@ -39,6 +39,22 @@ test('connect: waiting for a free connection counts', async () => {
   expect(pool.stats()).toEqual({ idle: 0, busy: 1, waiting: 0 });
 });
 
+test('replyBy: bounds everything until the head is there, and nothing after it', async () => {
+  const origin = await rawOrigin(() => {});
+  const pool = makePool(origin.port, { max: 1 });
+  const late = send(pool, {}, {}, {}, performance.now() + 200);
+  expect(await after(200, late)).toMatchObject({ fault: 'reply_timeout', unsent: false });
+
+  const slow = await rawOrigin((socket) =>
+    onRequest(socket, () => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no');
+      setTimeout(() => socket.write('k'), 400);
+    }),
+  );
+  const long = send(makePool(slow.port), {}, {}, {}, performance.now() + 200);
+  expect(await long.ended).toMatchObject({ status: 200, body: 'ok' });
+});
+
 test('firstByte: counts from the end of the request', async () => {
   const origin = await rawOrigin(() => {});
   const pool = makePool(origin.port);

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** Building blocks that several parts of the configuration envelope share. */
+
+/** A block that the contract names and this version does not have: using it is an error, never a silent no-op. */
+export const planned = (what: string) =>
+  z
+    .never(`${what} is not in this version of Sluice yet: remove this block`)
+    .optional()
+    .describe('Not in this version yet.');
+
+export const port = z.int('a port is a whole number from 0 to 65535').min(0).max(65535);
+
+export const fileRef = z.strictObject({
+  file: z.string().min(1).describe('Path, relative to the configuration file.'),
+});
+
+/** PEM text, or the file that holds it; the loader puts the text in its place. */
+export const pem = z.union([z.string(), fileRef]);

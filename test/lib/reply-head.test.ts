@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BlockHead, decodeBlock, encodeBlock } from '../../src/lib/reply-head.ts';
+
+const BLOCK = 'Content-Type: text/plain\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Empty:\r\n';
+const headOf = (text = BLOCK) => new BlockHead(200, 5, Buffer.from(text, 'latin1'));
+const textOf = (head: BlockHead) => Buffer.from(head.block()).toString('latin1');
+
+describe('a head over bytes', () => {
+  test('gives the bytes back as they came, also after it was read', () => {
+    const head = headOf();
+    const bytes = head.block();
+    expect(head.get('set-cookie')).toBe('a=1');
+    expect(head.get('x-empty')).toBe('');
+    expect(head.get('missing')).toBeUndefined();
+    head.remove('missing');
+    expect(head.block()).toBe(bytes);
+  });
+
+  test('set replaces all of a name, add keeps them, remove takes them; other lines stay as they came', () => {
+    const head = headOf();
+    head.set('set-cookie', 'c=3');
+    expect(textOf(head)).toBe('Content-Type: text/plain\r\nX-Empty:\r\nset-cookie: c=3\r\n');
+    head.add('set-cookie', 'd=4');
+    expect(head.get('set-cookie')).toBe('c=3');
+    expect(textOf(head)).toMatch(/X-Empty:\r\nset-cookie: c=3\r\nset-cookie: d=4\r\n$/);
+    head.remove('set-cookie');
+    expect(textOf(head)).toBe('Content-Type: text/plain\r\nX-Empty:\r\n');
+    expect(head.get('set-cookie')).toBeUndefined();
+  });
+
+  test('a change never touches the bytes that were given: they may serve other replies', () => {
+    const bytes = new Uint8Array(Buffer.from(BLOCK, 'latin1'));
+    const head = new BlockHead(200, 5, bytes);
+    head.remove('content-type');
+    head.set('x-empty', 'full');
+    head.block();
+    expect(Buffer.from(bytes).toString('latin1')).toBe(BLOCK);
+  });
+
+  test('a name is found as a whole, at the start of a line', () => {
+    const head = headOf('X-Name-Long: 1\r\nOther: x-name: 2\r\nMy-X-Name: 3\r\nX-NAME: 4\r\n');
+    expect(head.get('x-name')).toBe('4');
+    head.remove('x-name');
+    expect(textOf(head)).toBe('X-Name-Long: 1\r\nOther: x-name: 2\r\nMy-X-Name: 3\r\n');
+  });
+
+  test('a kept head does not feel what happens to the buffer', () => {
+    const bytes = new Uint8Array(Buffer.from(BLOCK, 'latin1'));
+    const head = new BlockHead(200, 5, bytes);
+    head.keep();
+    bytes.fill(0);
+    expect(textOf(head)).toBe(BLOCK);
+  });
+
+  test('what would break out of its line is refused, and changes nothing', () => {
+    const head = headOf();
+    for (const value of ['a\r\nb: c', 'a\nb', 'a\rb', 'a\0b']) {
+      expect(() => head.set('x', value)).toThrow('cannot be sent');
+      expect(() => head.add('x', value)).toThrow('cannot be sent');
+    }
+    expect(() => head.set('x: y', 'z')).toThrow('cannot be sent');
+    expect(() => head.add('', 'z')).toThrow('cannot be sent');
+    expect(textOf(head)).toBe(BLOCK);
+  });
+
+  test('an upstream’s bytes beyond ASCII survive a change elsewhere', () => {
+    const head = headOf('X-Text: caf\xc3\xa9 \xff\r\n');
+    head.set('y', 'z');
+    expect(textOf(head)).toBe('X-Text: caf\xc3\xa9 \xff\r\ny: z\r\n');
+  });
+});
+
+test('lists survive encoding', () => {
+  const value = fc
+    .string({ unit: fc.constantFrom('a', ':', ' ', ',', '\xe9', '"') })
+    .map((text) => text.trim());
+  const field = fc.tuple(fc.constantFrom('a', 'x-b', 'set-cookie'), value);
+  fc.assert(
+    fc.property(fc.array(field), (fields) => {
+      expect(decodeBlock(encodeBlock(fields.flat()))).toEqual(fields.flat());
+      const head = new BlockHead(200, 0, new Uint8Array(0));
+      for (const [name, each] of fields) head.add(name, each);
+      expect(decodeBlock(head.block())).toEqual(fields.flat());
+      for (const [name] of fields) expect(head.get(name)).toBe(fields.find(([other]) => other === name)?.[1]);
+    }),
+  );
+});
+
+test('text beyond latin1 goes out as UTF-8', () => {
+  expect(Buffer.from(encodeBlock(['a', '€'])).toString('utf8')).toBe('a: €\r\n');
+});

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Target, Transport } from '../../src/contracts/transport.ts';
+import { RoundRobin } from '../../src/upstream/balance.ts';
+
+const transport: Transport = { open: () => undefined, cancel: () => undefined, close: () => undefined };
+const targetsOf = (weights: number[]): Target[] =>
+  weights.map((weight, i) => ({ id: `t${i}`, authority: '', weight, transport }));
+
+const weights = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 8 });
+
+test('any cycle gives each target exactly its weight, wherever it begins', () => {
+  fc.assert(
+    fc.property(weights, (list) => {
+      const targets = targetsOf(list);
+      const total = list.reduce((sum, each) => sum + each, 0);
+      const balancer = new RoundRobin(targets);
+      const picks = Array.from({ length: total }, () => balancer.pick(null));
+      expect(targets.map((target) => picks.filter((each) => each === target).length)).toEqual(list);
+      if (total === 0) expect(balancer.pick(null)).toBeNull();
+    }),
+  );
+});
+
+test('shares are smooth: no target is ever a whole turn ahead or behind', () => {
+  fc.assert(
+    fc.property(weights, (list) => {
+      const targets = targetsOf(list);
+      const total = list.reduce((sum, each) => sum + each, 0);
+      fc.pre(total > 0);
+      const balancer = new RoundRobin(targets);
+      const begun = targets.map(() => 0);
+      const gaps = targets.map(() => 0);
+      for (let i = 0; i < 3 * total; i++) {
+        const chosen = targets.indexOf(balancer.pick(null)!);
+        targets.forEach((target, at) => {
+          gaps[at] = at === chosen ? 0 : gaps[at]! + 1;
+          if (target.weight > 0)
+            expect(gaps[at]).toBeLessThan(Math.ceil(total / target.weight) + targets.length);
+        });
+        begun[chosen]!++;
+      }
+      expect(begun).toEqual(list.map((each) => each * 3));
+    }),
+  );
+});
+
+test('the one to avoid is chosen only when it is alone', () => {
+  fc.assert(
+    fc.property(weights, fc.nat(), (list, which) => {
+      const targets = targetsOf(list);
+      const usable = targets.filter(({ weight }) => weight > 0);
+      fc.pre(usable.length > 0);
+      const not = usable[which % usable.length]!;
+      const balancer = new RoundRobin(targets);
+      for (let i = 0; i < 20; i++) {
+        const pick = balancer.pick(not);
+        expect(pick!.weight).toBeGreaterThan(0);
+        if (usable.length > 1) expect(pick).not.toBe(not);
+        else expect(pick).toBe(not);
+      }
+    }),
+  );
+});
