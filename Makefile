@@ -12,7 +12,7 @@ SOURCES := $(shell find src -name '*.ts')
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(BUILT) ## Start the gateway on config/demo.yaml with two demo origins (Ctrl-C stops everything)
@@ -25,6 +25,10 @@ build: $(BUILT) ## Compile src to dist
 test: $(BUILT) ## Run every test; the last line is "N passed, N failed"
 	@.ci/need $(TEST_NEEDS)
 	@npm test --silent
+
+.PHONY: conformance
+conformance: $(BUILT) ## Send a corpus of HTTP/1.1 vectors through both edges (where the corpus is at hand)
+	@exec node test/conformance/run.mjs
 
 .PHONY: lint
 lint: $(PACKAGES) ## ESLint, Prettier, types of everything, floors

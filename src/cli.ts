@@ -105,6 +105,7 @@ function describe(found: Explanation, config: GatewayConfig): string {
     ['method', `${wanted.method} fits ${methods.length === 0 ? 'any method' : methods.join(', ')}`],
     ...conditions.map((each) => ['', each]),
     ['policies', policies.length === 0 ? 'none' : policies.join(', ')],
+    ...(route.redirect === undefined ? [] : [['redirect', `${route.redirect}, when asked over http`]]),
     served(route.upstream, route.respond?.status, config),
   ];
   return lines.map(([name, text]) => `${name!.padEnd(9)} ${text!}`).join('\n');

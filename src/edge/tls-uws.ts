@@ -77,12 +77,15 @@ export class TlsApps {
   }
 }
 
+/** Memory first: there keys never reach a disk, and it can be written where the rest of a container cannot. */
+const FOLDERS = ['/dev/shm', tmpdir()];
+
 /** The addon reads keys from files only: these are there for as long as `use` runs, for nobody else's eyes. */
 function withFiles<T>(
   certificates: TlsSettings['certificates'],
   use: (files: readonly TlsAppOptions[]) => T,
 ): T {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'));
+  const folder = privateFolder();
   try {
     const write = (name: string, text: string): string => {
       const file = join(folder, name);
@@ -99,4 +102,16 @@ function withFiles<T>(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function privateFolder(): string {
+  const reasons: string[] = [];
+  for (const parent of FOLDERS) {
+    try {
+      return mkdtempSync(join(parent, 'sluice-tls-'));
+    } catch (error) {
+      reasons.push(String(error));
+    }
+  }
+  throw new Error(`no place for the key files that uWebSockets.js reads: ${reasons.join('; ')}`);
 }

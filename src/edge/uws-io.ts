@@ -7,6 +7,7 @@ import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
+import { Reading } from './uws-reading.ts';
 import type { UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
 
@@ -52,9 +53,10 @@ export class UwsIo implements Source, Downstream {
   #tailAt = 0;
   /** The body came to its end. */
   #ended = true;
+  /** Null = there is no body. */
+  #reading: Reading | null = null;
   #sink: BodySink | null = null;
   #queue: BodyQueue | null = null;
-  #paused = false;
   #discarding = false;
   #timer: Timer | null = null;
 
@@ -70,8 +72,9 @@ export class UwsIo implements Source, Downstream {
     this.length = length;
     this.#ended = false;
     this.#timer = new Timer(this);
+    this.#reading = new Reading(this.#res);
     this.#armBody();
-    this.#rearmConnection();
+    this.#reading.rearm();
   }
 
   /** A piece from the addon; its memory is taken away when this returns. */
@@ -83,9 +86,9 @@ export class UwsIo implements Source, Downstream {
     if (last) {
       this.#ended = true;
       wheel.cancel(this.#timer!);
-    } else if (!this.#paused) {
+    } else if (!this.#reading!.paused) {
       this.#armBody();
-      this.#rearmConnection();
+      this.#reading!.rearm();
     }
     // The addon may have misread the end of a chunked body; it is passed on once the segment that it came
     // in is read, because the addon closes the connection when what follows there is no request.
@@ -100,7 +103,7 @@ export class UwsIo implements Source, Downstream {
   }
 
   #take(chunk: Uint8Array, last: boolean): void {
-    if (this.#sink === null || this.#paused) this.#keep(chunk, last);
+    if (this.#sink === null || this.#reading!.paused) this.#keep(chunk, last);
     else if (!this.#sink.onBody(chunk, last) && !this.#ended) this.#pause();
   }
 
@@ -112,11 +115,9 @@ export class UwsIo implements Source, Downstream {
   resume(): void {
     if (this.#sink === null || this.#discarding) return;
     if (this.#queue !== null && !this.#queue.drain(this.#sink)) return;
-    if (!this.#paused) return;
-    this.#paused = false;
-    if (this.closed) return;
+    if (!this.#reading!.paused || this.closed) return;
     this.#armBody();
-    this.#res.resume();
+    this.#reading!.resume();
   }
 
   discard(): void {
@@ -134,19 +135,12 @@ export class UwsIo implements Source, Downstream {
     this.#queue ??= new BodyQueue();
     if (!this.#queue.push(chunk, last))
       return bodyFault(this.x, fault('overload', 'too much request data is waiting'));
-    if (!this.#ended && !this.#paused) this.#pause();
+    if (!this.#ended && !this.#reading!.paused) this.#pause();
   }
 
   #pause(): void {
-    this.#paused = true;
     wheel.cancel(this.#timer!);
-    this.#res.pause();
-  }
-
-  /** The addon's own timer would cut a slow body; with each piece it starts again, and ours rules. */
-  #rearmConnection(): void {
-    this.#res.pause();
-    this.#res.resume();
+    this.#reading!.pause();
   }
 
   #armBody(): void {
@@ -168,8 +162,11 @@ export class UwsIo implements Source, Downstream {
     job.io = this;
     job.chunk = chunk;
     job.last = last;
+    this.#reading?.writing();
     this.#res.cork(flush);
-    return job.flowing;
+    const { flowing } = job;
+    if (!this.closed) this.#reading?.written(flowing);
+    return flowing;
   }
 
   cut(): void {
@@ -272,6 +269,7 @@ export class UwsIo implements Source, Downstream {
       }
       if (!ok) return false;
       this.#tail = null;
+      this.#reading?.written(true);
     } else {
       // What `write` had to keep goes out with the next write only, and there may be none for long.
       this.#res.cork(nothing);
@@ -282,8 +280,7 @@ export class UwsIo implements Source, Downstream {
 
   /** The last call on the response is about to be made, or was. A paused connection must not stay so. */
   #complete(): void {
-    if (this.#paused) this.#res.resume();
-    this.#paused = false;
+    this.#reading?.resume();
     this.closed = true;
   }
 

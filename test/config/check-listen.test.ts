@@ -171,7 +171,7 @@ test('no certificates at all, no port of its own', () => {
   ]);
 });
 
-test('writeFile: a file that is empty is told as such', () => {
+test('a file that is empty is told as such', () => {
   const empty = join(dirname(one.certFile), 'empty.crt');
   writeFileSync(empty, '\n');
   expect(mistakes(load([{ ...files(one), cert: empty }]))).toEqual([expect.stringContaining('is empty')]);
@@ -183,9 +183,9 @@ describe('redirect', () => {
     [
       'with nothing that could come over https',
       `version: 1\n${route}`,
-      ['3:66 routes.0.redirect', 'listen.https'],
+      ['3:61 routes.0.redirect', 'listen.https'],
     ],
     ['behind a proxy that ends TLS', `version: 1\ntrustedProxies: [10.0.0.1]\n${route}`],
-    ['to elsewhere', `version: 1\n${route.replace(': https', ': http')}`, ['3:66 routes.0.redirect']],
+    ['to elsewhere', `version: 1\n${route.replace(': https', ': http')}`, ['3:61 routes.0.redirect']],
   ]);
 });

@@ -80,8 +80,8 @@ describe.each(EDGES)('a client that leaves the %s edge', (edge) => {
     });
 
     test.each(
-      // The last byte is left out: the addon takes any end of the last line for the end.
-      [0, 1, 4, 8, 10, 12, 30, CHUNKED.length - 5, CHUNKED.length - 4, CHUNKED.length - 2],
+      // The addon takes the line of the last chunk for the end, whatever follows it.
+      [0, 1, 4, 8, 10, 12, 30, CHUNKED.length - 5, CHUNKED.length - 4],
     )('after %i bytes of a chunked body', async (sent) => {
       const path = `/o/${++serial}`;
       const client = await connect(gateway.port);

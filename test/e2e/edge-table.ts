@@ -1,0 +1,176 @@
+import { expect } from 'vitest';
+import { head, outcomeOf, PATIENCE, type EdgeUnderTest } from './edge-support.ts';
+
+/** One row of the table "Which edge when" of the README, and the proof of its two cells. */
+export interface Difference {
+  readonly uws: string;
+  readonly node: string;
+  prove(edge: EdgeUnderTest): Promise<void>;
+}
+
+/** Asserts what the outcome is on either edge. */
+const outcomes =
+  (bytes: string, uws: number | 'closed', node: number | 'closed') =>
+  async (edge: EdgeUnderTest): Promise<void> =>
+    expect(await edge.outcome(bytes)).toBe(edge.kind === 'uws' ? uws : node);
+
+const chunked = (body: string): string => head('POST /x', 'Transfer-Encoding: chunked') + body;
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    uws: 'HTTP/1.0 requests answer 505',
+    node: 'served',
+    prove: outcomes('GET /x HTTP/1.0\r\nHost: test\r\n\r\n', 505, 200),
+  },
+  {
+    uws: 'absolute-form targets and `OPTIONS *` answer 505',
+    node: 'absolute-form is served',
+    async prove(edge) {
+      await outcomes('GET http://test/x HTTP/1.1\r\nHost: test\r\n\r\n', 505, 200)(edge);
+      await outcomes(head('OPTIONS *'), 505, 400)(edge);
+    },
+  },
+  {
+    uws: 'trailers of a chunked request: 505, nothing is passed on as whole',
+    node: 'read and dropped',
+    async prove(edge) {
+      await outcomes(chunked('5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n'), 505, 200)(edge);
+      if (edge.kind === 'node') expect((await edge.arrived('/x')).get('x-sum')).toEqual([]);
+    },
+  },
+  {
+    uws: 'pipelined requests while one waits for its upstream: connection closed',
+    node: 'answered in order',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(head('GET /first') + head('GET /second'));
+      if (edge.kind === 'uws') return expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
+      expect((await client.reply('GET', PATIENCE)).body.toString()).toBe('/first');
+      expect((await client.reply('GET', PATIENCE)).body.toString()).toBe('/second');
+    },
+  },
+  {
+    uws: 'a client that half-closes while it waits loses the reply',
+    node: 'the same',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(head('GET /gated/half'));
+      await edge.arrived('/gated/half');
+      client.end();
+      const received = await client.untilClosed(PATIENCE);
+      expect(received.toString('latin1')).not.toMatch(/\r\n0\r\n/);
+      await edge.ask(head('GET /gate/half'));
+    },
+  },
+  {
+    uws: '`POST`, `PUT`, `PATCH` without length: the reply ends the connection',
+    node: 'it goes on',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(head('POST /x'));
+      const reply = await client.reply('POST', PATIENCE);
+      expect(reply).toMatchObject({ status: 200 });
+      if (edge.kind === 'uws') return void (await client.untilClosed(PATIENCE));
+      await client.send(head('GET /x'));
+      expect(await client.reply('GET', PATIENCE)).toMatchObject({ status: 200 });
+    },
+  },
+  {
+    uws: '`100 Continue` is sent before the request is looked at',
+    node: 'the same',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(head('POST /x', 'Content-Length: 999999999', 'Expect: 100-continue'));
+      expect(await client.reply('POST', PATIENCE)).toMatchObject({ status: 100 });
+      expect(await client.reply('POST', PATIENCE)).toMatchObject({ status: 413 });
+    },
+  },
+  {
+    uws: 'a reply head goes out with the first byte of its body',
+    node: 'at once',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(head('GET /gated/head'));
+      await edge.arrived('/gated/head');
+      if (edge.kind === 'node')
+        await client.until(() => (client.received.includes('\r\n\r\n') ? true : null), PATIENCE);
+      else {
+        // Another reply overtakes it: the head has long been here.
+        for (let i = 0; i < 5; i++) await edge.ask(head('GET /x'));
+        expect(client.received).toHaveLength(0);
+      }
+      await edge.ask(head('GET /gate/head'));
+      expect((await client.reply('GET', PATIENCE)).body.toString()).toBe('end');
+    },
+  },
+  {
+    uws: 'what its parser refuses (400, 431, 505) is a fixed page without a log line',
+    node: 'a problem document',
+    async prove(edge) {
+      for (const [bytes, status] of [
+        [head('GET /x', 'No colon'), 400],
+        [head('GET /x', `X-Long: ${'x'.repeat(20_000)}`), 431],
+      ] as const) {
+        const reply = await edge.ask(bytes);
+        expect(reply.status).toBe(status);
+        const type = reply.get('content-type') ?? '';
+        expect(type).toBe(edge.kind === 'uws' ? '' : 'application/problem+json');
+      }
+    },
+  },
+  {
+    uws: 'the header timer is coarse (4 s steps, up to 900 s), and closes without a word',
+    node: 'exact to a second, 408',
+    async prove(edge) {
+      using client = await edge.connect();
+      const from = performance.now();
+      await client.send('GET /x HTTP/1.1\r\nHost: te');
+      expect(await outcomeOf(client)).toBe(edge.kind === 'uws' ? 'closed' : 408);
+      expect(performance.now() - from).toBeLessThan(10_000);
+    },
+  },
+  {
+    uws: 'bytes beyond ASCII at the ends of header values are trimmed',
+    node: 'kept',
+    async prove(edge) {
+      await edge.ask(head(`GET /ends`, 'X-Name: \xc3\xa9t\xc3\xa9'));
+      expect((await edge.arrived('/ends')).get('x-name')).toEqual([
+        edge.kind === 'uws' ? 't' : '\xc3\xa9t\xc3\xa9',
+      ]);
+    },
+  },
+  {
+    uws: 'fields after one with an empty name are not seen',
+    node: 'refused',
+    async prove(edge) {
+      await outcomes(head('GET /empty', ': x', 'X-Name: 1'), 200, 400)(edge);
+      if (edge.kind === 'uws') expect((await edge.arrived('/empty')).get('x-name')).toEqual([]);
+    },
+  },
+  {
+    uws: 'chunk extensions answer 400, or the body waits until it times out',
+    node: 'ignored',
+    async prove(edge) {
+      await outcomes(chunked('5;foo=bar\r\nhello\r\n0\r\n\r\n'), 400, 200)(edge);
+      await outcomes(chunked('5;a=1\r\nhello\r\n0\r\n\r\n'), 408, 200)(edge);
+    },
+  },
+  {
+    uws: 'spaces after a chunk size, and any two bytes instead of CRLF after a chunk, are accepted',
+    node: 'refused',
+    async prove(edge) {
+      await outcomes(chunked('5 \r\nhello\r\n0\r\n\r\n'), 200, 400)(edge);
+      await outcomes(chunked('5\r\nhelloXX0\r\n\r\n'), 200, 400)(edge);
+    },
+  },
+  {
+    uws: 'a bare CR in a head, or an empty line before it, waits for the header timer',
+    node: 'refused; the empty line is skipped',
+    async prove(edge) {
+      await Promise.all([
+        outcomes(head('GET /x', 'X-Name: a\rb'), 'closed', 400)(edge),
+        outcomes(`\r\n${head('GET /x')}`, 'closed', 200)(edge),
+      ]);
+    },
+  },
+];
