@@ -93,10 +93,8 @@ export class UwsEdge implements Edge {
     res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();
     const x = (io.x = this.#receive(res, req, io));
-    const refused = admit(x);
-    const open = endsUnknown(x);
-    if (open) x.closing = true;
-    if (open || x.poisoned) return void setImmediate(beginLate, io, refused);
+    const refused = admit(x) ?? lengthRequired(x);
+    if (x.poisoned) return void setImmediate(beginLate, io, refused);
     io.begun = true;
     if (x.bodyLength === 0 || refused !== null) return begin(x, null, refused);
     io.expectBody(x.bodyLength);
@@ -125,10 +123,15 @@ export class UwsEdge implements Edge {
 
 /**
  * The addon stops reading fields at one with an empty name: a body may follow whose length nobody saw. Where a
- * body is to be expected, nothing that follows on the connection may be taken for a request.
+ * body is to be expected its length must be told (RFC 9110 section 15.5.12), and nothing that follows on the
+ * connection may be taken for a request.
  */
-function endsUnknown({ method, bodyLength, hasLength }: Exchange): boolean {
-  return bodyLength === 0 && !hasLength && (method === 'POST' || method === 'PUT' || method === 'PATCH');
+function lengthRequired(x: Exchange): Fault | null {
+  const { method, bodyLength, hasLength } = x;
+  if (bodyLength !== 0 || hasLength) return null;
+  if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return null;
+  x.poisoned = true;
+  return fault('length_required', `${method} needs Content-Length or Transfer-Encoding: chunked`);
 }
 
 /**
@@ -137,7 +140,7 @@ function endsUnknown({ method, bodyLength, hasLength }: Exchange): boolean {
  */
 function beginLate(io: UwsIo, refused: Fault | null): void {
   io.begun = true;
-  begin(io.x, null, refused ?? (io.closed ? fault('client_left') : null));
+  begin(io.x, null, refused);
 }
 
 /** Above this the addon's wheel wraps round and closes connections at once. */

@@ -104,19 +104,22 @@ describeEdges('what is forwarded', { answer }, (edge) => {
     },
   );
 
-  test('a POST, PUT or PATCH that says no length has no body', async () => {
+  test('a POST, PUT or PATCH that says no length is answered 411 on uws, and has no body on node', async () => {
     for (const method of ['POST', 'PUT', 'PATCH']) {
       using client = await edge.connect();
       await client.send(head(`${method} /lengthless/${method}`));
       const reply = await client.reply(method, PATIENCE);
+      if (edge.kind === 'uws') {
+        // A length may have been said that the gateway never saw.
+        expect(reply.status).toBe(411);
+        expect(reply.get('content-type')).toBe('application/problem+json');
+        expect(reply.get('connection')).toBe('close');
+        await client.untilClosed(PATIENCE);
+        continue;
+      }
       expect(reply.status).toBe(200);
       const seen = await edge.arrived(`/lengthless/${method}`);
       expect(await seen.body).toHaveLength(0);
-      // On uWebSockets.js a length may have been said that the gateway never saw.
-      if (edge.kind === 'uws') {
-        expect(reply.get('connection')).toBe('close');
-        await client.untilClosed(PATIENCE);
-      }
     }
   });
 

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, type Authority, type Certificate } from '../support/certs.ts';
 import { atEnd } from '../support/cleanup.ts';
+import { runCli } from '../support/cli.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
 import { startOrigin } from '../support/origin.ts';
 import { connect } from '../support/raw.ts';
@@ -400,5 +401,18 @@ test('a taken port ends the start with one line', async () => {
   const config = configOf(origin.url, { https: { port: origin.port, host: '127.0.0.1' } });
   await expect(startGateway({ config })).rejects.toThrow(
     `cannot listen on 127.0.0.1:${origin.port}: the port is in use`,
+  );
+});
+
+test('check tells what is hardly meant so and still says ok', async () => {
+  const files = new Files();
+  const file = join(files.folder, 'gateway.json');
+  files.put('a', a);
+  const certificates = [{ cert: 'a.crt', key: 'a.key', hosts: ['z.example'] }];
+  writeFileSync(file, JSON.stringify({ version: 1, listen: { https: { port: 8443, certificates } } }));
+  const { code, stdout, stderr } = await runCli(['check', '-c', file]);
+  expect([code, stdout]).toEqual([0, `${file}: ok, 0 routes, 0 upstreams\n`]);
+  expect(stderr).toMatch(
+    /^warning: \S+:1:\d+ listen\.https\.certificates\.0\.hosts\.0: .*not made out to z\.example/,
   );
 });
