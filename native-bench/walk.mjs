@@ -53,7 +53,7 @@ const runtime = compile({ generation: 1, config }, { upstreams, observer });
 
 /** The addon's objects, as far as one request needs them. */
 let handler;
-const app = { filter: () => app, any: (_path, handle) => ((handler = handle), app) };
+const app = { filter: () => app, any: () => app, get: (_path, handle) => ((handler = handle), app) };
 const address = Uint8Array.from([127, 0, 0, 1]).buffer;
 let sent = 0;
 const res = {

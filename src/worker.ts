@@ -27,7 +27,11 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const upstreams = new Upstreams(new Keep());
-  const listeners = new Listeners(blockWrite, () => current.runtime);
+  const listeners = new Listeners(
+    blockWrite,
+    () => current.runtime,
+    (line) => log.warn(line),
+  );
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {

@@ -22,6 +22,7 @@ const OWNERS: Record<string, string> = {
   piscina: 'auth',
   ioredis: 'stores',
   fastify: 'admin',
+  koffi: 'edge',
   yaml: 'config',
 };
 

@@ -72,6 +72,12 @@ const limits = z.strictObject({
   headerBytes: size
     .prefault('16KB')
     .describe('Largest request head; a longer one is answered 431. Restart needed.'),
+  receiveBuffer: size
+    .refine((bytes) => bytes <= 2 ** 30, 'a receive buffer has at most 1GB')
+    .prefault('208KB')
+    .describe(
+      'Receive buffer of a client connection on the uws edge: an upload gets about this much per round trip. With more than 208KB, or 0B (as the kernel likes), fast uploads to a slow upstream may be cut with 503. Restart needed.',
+    ),
   bodyBytes: size.prefault('10MB').describe('Largest request body; a longer one is answered 413.'),
   headerTimeout: duration.prefault('10s').describe('Time for a client to send a whole head.'),
   bodyTimeout: duration.prefault('30s').describe('Longest silence of a client in the middle of its body.'),

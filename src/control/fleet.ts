@@ -188,7 +188,13 @@ function fork(env: Record<string, string>): Worker | null {
   }
 }
 
-/** A worker is gone when it has ended and its last words have been read: either may come first. */
+/** Longest wait for the end of a dead worker's channel, in milliseconds. */
+const LAST_WORDS = 1_000;
+
+/**
+ * A worker is gone when it has ended and its last words have been read: either may come first. Node does not
+ * tell of the latter when a write to the dying worker failed.
+ */
 function whenGone(worker: Worker, done: (reason: string) => void): void {
   let reason = '';
   let awaited = 2;
@@ -198,6 +204,8 @@ function whenGone(worker: Worker, done: (reason: string) => void): void {
   worker.once('exit', (code, signal) => {
     reason = signal === null ? `exit code ${code}` : signal;
     one();
+    // A second call does no harm: below zero nobody is told.
+    setTimeout(one, LAST_WORDS);
   });
   worker.once('disconnect', one);
 }

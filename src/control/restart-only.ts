@@ -1,7 +1,15 @@
 import type { GatewayConfig } from '../contracts/config.ts';
 
 /** What is fixed when processes start and sockets open. */
-const RESTART_ONLY = ['listen', 'admin.host', 'admin.port', 'workers', 'store.kind', 'limits.headerBytes'];
+const RESTART_ONLY = [
+  'listen',
+  'admin.host',
+  'admin.port',
+  'workers',
+  'store.kind',
+  'limits.headerBytes',
+  'limits.receiveBuffer',
+];
 
 /** What listeners change while they run. */
 const RELOADABLE: ReadonlySet<string> = new Set([

@@ -34,4 +34,8 @@ export interface EdgeOptions {
   readonly headerBytes: number;
   /** Connections beyond this many are closed at once, so that file descriptors remain for upstreams. */
   readonly maxConnections: number;
+  /** Bytes that the kernel may hold of each client connection; 0 = as the kernel likes. On uws only. */
+  readonly receiveBuffer: number;
+  /** Takes a line for the operator. */
+  readonly warn: (line: string) => void;
 }

@@ -13,15 +13,17 @@ import type { TlsSettings } from './tls.ts';
 export class Listeners {
   readonly #blockWrite: boolean;
   readonly #runtime: () => Runtime;
+  readonly #warn: (line: string) => void;
   #edges: readonly Edge[] = [];
   #https: Edge | null = null;
   /** What the TLS listener serves with, and what is ready to take its place. */
   #tls: TlsSettings | null = null;
   #next: { readonly tls: TlsSettings; readonly renew: () => void } | null = null;
 
-  constructor(blockWrite: boolean, runtime: () => Runtime) {
+  constructor(blockWrite: boolean, runtime: () => Runtime, warn: (line: string) => void) {
     this.#blockWrite = blockWrite;
     this.#runtime = runtime;
+    this.#warn = warn;
   }
 
   /** Makes the listeners, or other certificates for them. Throws when that is not possible. */
@@ -85,6 +87,8 @@ export class Listeners {
           headerBytes: limits.headerBytes,
           timeouts: { header: limits.headerTimeout, idle: limits.idleTimeout },
           maxConnections: Math.floor(connectionLimit() / (https === undefined ? 1 : 2)),
+          receiveBuffer: limits.receiveBuffer,
+          warn: this.#warn,
         },
       );
     const secure = https === undefined ? null : open({ ...https, edge: https.edge ?? http.edge }, tls);

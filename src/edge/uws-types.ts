@@ -34,6 +34,8 @@ export interface TlsAppOptions {
 
 /** One HTTP server. A throw of a handler reaches `uncaughtException` and leaves the request unanswered. */
 export interface UwsApp {
+  /** As `any`, for requests whose method is exactly `GET`. */
+  get(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
   /** Every method, all paths that match; `/*` is everything. A handler must reply or register `onAborted` before it returns. */
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
   /** `count` is +1 for a new connection, -1 for a closed one; then `res` has no address any more and is not the same object. */

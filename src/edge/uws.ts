@@ -6,6 +6,7 @@ import { begin } from '../pipeline/run.ts';
 import { whenDrained } from './drain.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
 import { peerAddress } from './peer.ts';
+import { boundReceiveBuffer, socketsOpenedBy } from './receive-buffer.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsApps, type AppSetup } from './tls-uws.ts';
 import { UwsIo, type UwsContext } from './uws-io.ts';
@@ -33,7 +34,11 @@ export class UwsEdge implements Edge {
       setTimeouts(app, this.#options.timeouts);
       app.filter((res, change) => this.#count(res, change));
     },
-    route: (app) => void app.any('/*', (res, req) => this.#handle(res, req)),
+    route: (app) => {
+      // The addon compares methods byte by byte: for most requests one native call less.
+      app.get('/*', (res, req) => this.#handle(res, req, 'GET'));
+      app.any('/*', (res, req) => this.#handle(res, req, req.getCaseSensitiveMethod()));
+    },
   };
   #socket: ListenSocket | null = null;
   #lastRequest = 0;
@@ -52,14 +57,23 @@ export class UwsEdge implements Edge {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, receiveBuffer } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, (socket) => {
-        if (!socket) return reject(new Error(`cannot listen on ${host}:${port}`));
-        this.#socket = socket;
-        resolve();
-      });
+      const open = (): void =>
+        void this.#app.listen(host, port, (socket) => {
+          if (!socket) return reject(new Error(`cannot listen on ${host}:${port}`));
+          this.#socket = socket;
+          resolve();
+        });
+      if (receiveBuffer > 0) this.#openBounded(open, receiveBuffer);
+      else open();
     });
+  }
+
+  #openBounded(open: () => void, bytes: number): void {
+    let bounded = false;
+    for (const fd of socketsOpenedBy(open)) bounded = boundReceiveBuffer(fd, bytes) || bounded;
+    if (this.#socket !== null && !bounded) this.#options.warn(UNBOUNDED);
   }
 
   stopListening(): void {
@@ -88,11 +102,11 @@ export class UwsEdge implements Edge {
     if (change > 0 && this.connections > this.#options.maxConnections) res.close();
   }
 
-  #handle(res: UwsResponse, req: UwsRequest): void {
+  #handle(res: UwsResponse, req: UwsRequest, method: string): void {
     const io = new UwsIo(res, this.#context);
     res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();
-    const x = (io.x = this.#receive(res, req, io));
+    const x = (io.x = this.#receive(res, req, method, io));
     const refused = admit(x) ?? lengthRequired(x);
     if (x.poisoned) return void setImmediate(beginLate, io, refused);
     io.begun = true;
@@ -103,11 +117,10 @@ export class UwsEdge implements Edge {
   }
 
   /** Copies all there is to the request: the addon's object dies when the handler returns. */
-  #receive(res: UwsResponse, req: UwsRequest, io: UwsIo): Exchange {
+  #receive(res: UwsResponse, req: UwsRequest, method: string, io: UwsIo): Exchange {
     const headers: Headers = (collected = []);
     req.forEach(collect);
     const runtime = this.#options.runtime();
-    const method = req.getCaseSensitiveMethod();
     return new Exchange(
       runtime,
       io,
@@ -142,6 +155,10 @@ function beginLate(io: UwsIo, refused: Fault | null): void {
   io.begun = true;
   begin(io.x, null, refused);
 }
+
+const UNBOUNDED =
+  'limits.receiveBuffer has no effect (it needs Linux and the package koffi): ' +
+  'fast uploads to a slow upstream may be cut with 503 overload';
 
 /** Above this the addon's wheel wraps round and closes connections at once. */
 const LONGEST_S = 900;

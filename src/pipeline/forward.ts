@@ -49,7 +49,7 @@ function requestHead(x: Exchange, upstream: Upstream, target: Target): RequestHe
   const { host } = upstream;
   return {
     method: x.method,
-    target: x.query === '' ? x.path : `${x.path}?${x.query}`,
+    target: x.query === '' ? x.path : x.path + '?' + x.query,
     host: host === 'client' ? x.authority : host === 'target' ? target.authority : host.name,
     headers: x.headers,
     added: addedFields(x),
@@ -61,8 +61,19 @@ function requestHead(x: Exchange, upstream: Upstream, target: Target): RequestHe
 /** The fields that the gateway writes itself; whatever the client said in their place is gone since the intake. */
 function addedFields(x: Exchange): string {
   // A valid traceparent goes on as it came: the gateway records no span that could stand between.
-  const traceparent = x.traceparent === '' ? `00-${x.traceId}-${newSpanId()}-01` : x.traceparent;
-  const added = `x-forwarded-for: ${x.forwardedFor}\r\nx-forwarded-proto: ${x.forwardedProto}\r\nx-forwarded-host: ${x.forwardedHost}\r\nx-request-id: ${x.id}\r\ntraceparent: ${traceparent}\r\nvia: 1.1 sluice\r\n`;
+  const traceparent = x.traceparent === '' ? '00-' + x.traceId + '-' + newSpanId() + '-01' : x.traceparent;
+  const added =
+    'x-forwarded-for: ' +
+    x.forwardedFor +
+    '\r\nx-forwarded-proto: ' +
+    x.forwardedProto +
+    '\r\nx-forwarded-host: ' +
+    x.forwardedHost +
+    '\r\nx-request-id: ' +
+    x.id +
+    '\r\ntraceparent: ' +
+    traceparent +
+    '\r\nvia: 1.1 sluice\r\n';
   return x.identity === null ? added : added + identityFields(x.identity);
 }
 

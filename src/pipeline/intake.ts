@@ -65,6 +65,8 @@ const seen = {
   length: '',
   coding: '',
   connection: '',
+  /** Name of a field whose value is not what was sent. */
+  unclear: '',
   claims: new Claims(),
 };
 
@@ -74,39 +76,38 @@ const seen = {
  * A fault means: answer it and, when `x.poisoned`, end the connection.
  */
 export function admit(x: Exchange): Fault | null {
-  const bad = sortFields(x) ?? frame(x) ?? target(x);
+  sortFields(x);
+  const bad = frame(x) ?? target(x);
   if (bad !== null) return bad;
   if (!KNOWN_METHODS.has(x.method)) return fault('method_unknown');
   x.matchMethod = matchMethod(x.method, x.headers);
   return null;
 }
 
-function sortFields(x: Exchange): Fault | null {
+function sortFields(x: Exchange): void {
   const { headers, runtime } = x;
   const trusted = runtime.trusts(x.peer);
   seen.hosts = seen.lengths = seen.codings = 0;
-  seen.connection = '';
+  seen.connection = seen.unclear = '';
   if (trusted) seen.claims.reset();
   let kept = 0;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     const value = headers[i + 1]!;
-    if (value.indexOf('\ufffd') >= 0) return poison(x, `the value of ${name} is not text`);
     if (!passes(x, name, value, trusted)) continue;
     headers[kept] = name;
     headers[kept + 1] = value;
     kept += 2;
   }
-  headers.length = kept;
+  // Setting `length` leaves compiled code; usually Host alone is to go.
+  while (headers.length > kept) headers.pop();
   if (seen.connection !== '') dropListed(x, seen.connection);
   if (trusted) applyTrusted(x, seen.claims);
-  return null;
 }
 
 /** Whether a field goes on to the upstream as it is; notes those that matter to the gateway itself. */
 function passes(x: Exchange, name: string, value: string, trusted: boolean): boolean {
-  // A name with `_` is never one of ours, but an origin may read it as one of ours.
-  const kind = name.indexOf('_') < 0 ? classify(name) : classify(dashed(name)) === PASS ? PASS : DROP;
+  const kind = mayMimic(name) ? (classify(dashed(name)) === PASS ? PASS : DROP) : classify(name);
   switch (kind) {
     case PASS:
       return !x.runtime.identityHeaders.has(name);
@@ -123,6 +124,7 @@ function passes(x: Exchange, name: string, value: string, trusted: boolean): boo
       seen.coding = value;
       return false;
     case CONNECTION:
+      if (!isAscii(value)) seen.unclear = name;
       seen.connection = seen.connection === '' ? value : `${seen.connection},${value}`;
       return false;
     case CLAIM:
@@ -133,12 +135,33 @@ function passes(x: Exchange, name: string, value: string, trusted: boolean): boo
       return false;
     }
     case SECRET:
-      // Bytes beyond ASCII at the ends of a value may have been trimmed: such a credential is not what was sent.
-      return Buffer.byteLength(value) === value.length;
+      if (!isAscii(value)) seen.unclear = name;
+      return true;
     default:
       return false;
   }
 }
+
+/**
+ * A name with `_` is never one of ours, but an origin may read it as one of ours. Those of ours that have a dash
+ * begin with one of few letters, which spares most names the search.
+ */
+function mayMimic(name: string): boolean {
+  switch (name.charCodeAt(0)) {
+    case 0x63: // content-length
+    case 0x68: // http2-settings
+    case 0x6b: // keep-alive
+    case 0x70: // proxy-connection, proxy-authorization
+    case 0x74: // transfer-encoding
+    case 0x78: // x-forwarded-*, x-real-ip, x-request-id
+      return name.indexOf('_') >= 0;
+    default:
+      return false;
+  }
+}
+
+/** Bytes beyond ASCII at the ends of a value may have been trimmed: what rules a connection or lets one in must have none. */
+const isAscii = (value: string): boolean => Buffer.byteLength(value) === value.length;
 
 /** RFC 9110 section 7.6.1: fields listed in Connection are for this hop only. */
 function dropListed(x: Exchange, connection: string): void {
@@ -151,6 +174,7 @@ function dropListed(x: Exchange, connection: string): void {
 
 /** RFC 9112 section 6.3: exactly one way to know where the body ends, or none of it is believed. */
 function frame(x: Exchange): Fault | null {
+  if (seen.unclear !== '') return poison(x, `the value of ${seen.unclear} is not ASCII`);
   if (seen.lengths > 1) return poison(x, 'Content-Length is given more than once');
   if (seen.codings > 1 || (seen.codings === 1 && seen.coding.toLowerCase() !== 'chunked'))
     return poison(x, 'Transfer-Encoding must be chunked');

@@ -82,8 +82,17 @@ function walk(x: Exchange, from: number): void {
 function conclude(x: Exchange): void {
   const { route } = x;
   if (route.upstream !== null) forward(x, route.upstream);
+  else if (!isText(x)) fail(x, fault('bad_request', NOT_TEXT));
   else if (route.respond !== null) answer(x, route.respond);
   else fail(x, fault(route.refuse ?? 'internal'));
+}
+
+const NOT_TEXT = 'a header value is not text';
+
+/** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */
+function isText({ headers }: Exchange): boolean {
+  for (let i = 1; i < headers.length; i += 2) if (headers[i]!.includes('\ufffd')) return false;
+  return true;
 }
 
 function wait(x: Exchange, step: Promise<undefined | Reply>, next: number): void {

@@ -74,7 +74,6 @@ function assemble(
     find(wanted: Wanted, match: Match): Route {
       const route = find(table, wanted, match);
       if (route !== null) return route;
-      match.params.length = 0;
       match.allow = allowed(table, wanted);
       return match.allow === '' ? notFound : notAllowed;
     },

@@ -21,3 +21,9 @@ test.each<[string, object | null, object | null, string[]]>([
 ])('%s', (_, from, to, keys) => {
   expect(restartOnlyChanges(config(from), config(to))).toEqual(keys);
 });
+
+test('sizes that sockets and the addon are opened with', () => {
+  const limited = (limits: object): GatewayConfig => envelope.parse({ version: 1, limits });
+  const other = limited({ headerBytes: '8KB', receiveBuffer: '1MB', bodyBytes: '1MB' });
+  expect(restartOnlyChanges(limited({}), other)).toEqual(['limits.headerBytes', 'limits.receiveBuffer']);
+});

@@ -56,7 +56,8 @@ const UNTRUSTED: Record<string, Refused> = {
       { bytes: `GET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n` },
     ]),
   ),
-  'a value that is not text': { bytes: head('GET /x', 'X-Name: a\xe9b') },
+  'a Connection value that is not text': { bytes: head('GET /x', 'Connection: a\xe9b') },
+  'a credential that is not text': { bytes: head('GET /x', 'Authorization: Basic a\xe9b') },
   'a space before the colon': { bytes: head('GET /x', 'X-Name : a') },
   'a folded line': { bytes: head('GET /x', 'X-Name: a', ' b') },
   'a line without a colon': { bytes: head('GET /x', 'X-Name') },
@@ -70,6 +71,7 @@ const UNTRUSTED: Record<string, Refused> = {
 
 /** The message is whole, but nothing that the gateway forwards. */
 const UNWANTED: Record<string, Refused> = {
+  'a value that is not text': { bytes: head('GET /x', 'X-Name: a\xe9b') },
   'a space in the target': { bytes: head('GET /a b'), uws: 505 },
   'a control character in the target': { bytes: head('GET /a\x01b'), uws: 505 },
   'DEL in the target': { bytes: head('GET /a\x7fb') },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import {
   createServer,
   request as httpRequest,
@@ -7,10 +8,12 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { atEnd } from '../support/cleanup.ts';
-import type { Gateway } from '../support/gateway.ts';
+import { startGateway, type Gateway } from '../support/gateway.ts';
 import { EDGES, expectMetric, joined, peakRss, startProxy, startRawOrigin, through } from './proxying.ts';
 
 const GB = 1 << 30;
@@ -142,52 +145,87 @@ describe.each(EDGES)('a gigabyte through the %s edge', (edge) => {
   });
 });
 
-test('what stalled uploads may keep of a worker’s memory is bounded', { timeout: 60_000 }, async () => {
-  const SIZE = 20 * MB;
-  const stalled: Socket[] = [];
-  const origin = await startRawOrigin((_head, socket, rest) => {
-    socket.pause();
-    socket.unshift(rest);
-    stalled.push(socket);
-  });
-  const gateway = await startProxy(
-    'uws',
-    joined([through('o', origin.port)], { limits: { bodyBytes: '2GB' } }),
-  );
-  const worker = gateway.workers()[0]!;
-  const uploads = Array.from({ length: 12 }, () => {
-    const request = httpRequest({
-      port: gateway.port,
-      host: '127.0.0.1',
-      method: 'POST',
-      path: '/o/up',
-      headers: { 'content-length': SIZE },
-      agent: false,
+// The most megabytes of a worker whose uploads wait, and how these may end.
+test.each([
+  ['with bounded receive buffers', '208KB', 150, [200]],
+  ['with those of the kernel', '0B', 150 + 64, [200, 503, -1]],
+] as const)(
+  'stalled uploads keep little memory %s',
+  { timeout: 60_000 },
+  async (_, buffer, most, statuses) => {
+    const SIZE = 20 * MB;
+    const stalled: Socket[] = [];
+    const origin = await startRawOrigin((_head, socket, rest) => {
+      socket.pause();
+      socket.unshift(rest);
+      stalled.push(socket);
     });
-    const ended = new Promise<number>((resolve) => {
-      request.once('response', (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
+    const gateway = await startProxy(
+      'uws',
+      joined([through('o', origin.port)], { limits: { bodyBytes: '2GB', receiveBuffer: buffer } }),
+    );
+    const worker = gateway.workers()[0]!;
+    const uploads = Array.from({ length: 12 }, () => {
+      const request = httpRequest({
+        port: gateway.port,
+        host: '127.0.0.1',
+        method: 'POST',
+        path: '/o/up',
+        headers: { 'content-length': SIZE },
+        agent: false,
       });
-      request.once('error', () => resolve(-1));
+      const ended = new Promise<number>((resolve) => {
+        request.once('response', (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+        request.once('error', () => resolve(-1));
+      });
+      void produce(request, SIZE).catch(() => undefined);
+      return ended;
     });
-    void produce(request, SIZE).catch(() => undefined);
-    return ended;
+    await expect.poll(() => stalled.length, { timeout: 10_000 }).toBe(uploads.length);
+    await expect.poll(() => peakRss(worker) / MB).toBeLessThan(most);
+    // Whoever was not refused goes on when the origin does.
+    for (const socket of stalled) {
+      let length = 0;
+      socket.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length >= SIZE) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      });
+      socket.resume();
+    }
+    const results = await Promise.all(uploads);
+    expect(peakRss(worker) / MB).toBeLessThan(most);
+    expect(results).toContain(200);
+    expect(results.filter((status) => !(statuses as readonly number[]).includes(status))).toEqual([]);
+    await expectMetric(gateway, 'sluice_active_requests', {}, 0);
+  },
+);
+
+test('without koffi the gateway says so, and serves', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+  atEnd(() => rmSync(folder, { recursive: true }));
+  const hide = join(folder, 'hide-koffi.cjs');
+  writeFileSync(hide, HIDE_KOFFI);
+  const port = await startStreamOrigin();
+  const gateway = await startGateway({
+    config: { version: 1, ...joined([through('o', port)]) },
+    env: { SLUICE_EDGE: 'uws', NODE_OPTIONS: `--require ${hide}` },
   });
-  await expect.poll(() => stalled.length, { timeout: 10_000 }).toBe(uploads.length);
-  await expect.poll(() => peakRss(worker) / MB).toBeLessThan(150 + 64);
-  // Whoever was not refused goes on when the origin does.
-  for (const socket of stalled) {
-    let length = 0;
-    socket.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length >= SIZE) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-    });
-    socket.resume();
-  }
-  const results = await Promise.all(uploads);
-  expect(peakRss(worker) / MB).toBeLessThan(150 + 64);
-  expect(results.filter((status) => status === 200).length).toBeGreaterThan(0);
-  expect(results.filter((status) => ![200, 503, -1].includes(status))).toEqual([]);
-  await expectMetric(gateway, 'sluice_active_requests', {}, 0);
+  const warning = await gateway.waitForLine(({ msg }) => String(msg).includes('limits.receiveBuffer'));
+  expect(warning).toMatchObject({ level: 'warn', msg: expect.stringContaining('koffi') as unknown });
+  const body = twice;
+  const reply = await fetch(`${gateway.url}/o/up/0`, { method: 'POST', body });
+  expect(await reply.text()).toBe(String(body.length));
 });
+
+/** What an installation with `--omit=optional` is to Node. */
+const HIDE_KOFFI = `
+  const loader = require('node:module');
+  const resolve = loader._resolveFilename;
+  loader._resolveFilename = function (name, ...rest) {
+    if (name === 'koffi') throw new Error('Cannot find module');
+    return resolve.call(this, name, ...rest);
+  };
+`;

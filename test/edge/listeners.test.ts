@@ -48,7 +48,7 @@ async function open(edge: 'uws' | 'node', ...first: Pair[]) {
         },
       },
     });
-  const listeners = new Listeners(false, noRuntime);
+  const listeners = new Listeners(false, noRuntime, () => undefined);
   atEnd(() => {
     listeners.stopListening();
     listeners.close();

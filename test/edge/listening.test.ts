@@ -39,6 +39,8 @@ async function listening(make: (options: EdgeOptions) => Edge, maxConnections = 
     timeouts: { header: 10_000, idle: 60_000 },
     headerBytes: 16_384,
     maxConnections,
+    receiveBuffer: 212_992,
+    warn: () => undefined,
   });
   await edge.listen();
   atEnd(() => {
@@ -106,6 +108,8 @@ describe.each(Object.entries(EDGES))('the edge %s', (_, make) => {
       timeouts: { header: 10_000, idle: 60_000 },
       headerBytes: 16_384,
       maxConnections: 3,
+      receiveBuffer: 0,
+      warn: () => undefined,
     });
     await expect(taken.listen()).rejects.toThrow();
   });

@@ -10,7 +10,7 @@ import type { Dialer } from './dial.ts';
 import { hold } from './held.ts';
 import { sooner } from './queue.ts';
 import { ReplyReader } from './parse.ts';
-import { requestHead, requestPiece } from './write.ts';
+import { requestPiece } from './write.ts';
 
 /** Who is told about the life of a connection: the pool. */
 export interface Owner {
@@ -61,6 +61,7 @@ export class H1Conn implements Stream {
     owner: Owner,
     dialer: Dialer,
     head: RequestHead,
+    text: string,
     timeouts: Timeouts,
     replyBy: number,
     sink: Sink,
@@ -68,6 +69,7 @@ export class H1Conn implements Stream {
   ) {
     this.#owner = owner;
     this.#head = head;
+    this.#held = text;
     this.#timeouts = timeouts;
     this.#replyBy = replyBy;
     this.#sink = sink;
@@ -83,8 +85,8 @@ export class H1Conn implements Stream {
     if (ms > 0) wheel.arm(this.#timer, ms, now);
   }
 
-  /** Gives the free connection a request. */
-  start(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void {
+  /** Gives the free connection a request; `text` is its head as it is written. */
+  start(head: RequestHead, text: string, timeouts: Timeouts, replyBy: number, sink: Sink): void {
     this.#phase = BUSY;
     this.#head = head;
     this.#timeouts = timeouts;
@@ -93,13 +95,9 @@ export class H1Conn implements Stream {
     this.#left = head.length;
     this.#sent = this.#heard = false;
     this.#reader.expect(head.method === 'HEAD');
-    this.#held = requestHead(head);
+    this.#held = text;
     // Neither the limit on idling nor that on opening goes on; writing sets the next one.
     if (head.length !== 0) wheel.cancel(this.#timer);
-    if (this.#held === '') {
-      this.#misframed();
-      return;
-    }
     sink.onOpen(this, this.#reused);
     if (head.length === 0) this.flush();
     else if (this.#held !== '') hold(this);
@@ -117,6 +115,7 @@ export class H1Conn implements Stream {
   disown(sink: Sink): boolean {
     if (this.#phase !== DIALING || this.#sink !== sink) return false;
     this.#sink = null;
+    this.#held = '';
     return true;
   }
 
@@ -209,7 +208,7 @@ export class H1Conn implements Stream {
   #onReady(): void {
     wheel.cancel(this.#timer);
     if (this.#sink === null) this.#owner.freed(this);
-    else this.start(this.#head, this.#timeouts, this.#replyBy, this.#sink);
+    else this.start(this.#head, this.#held, this.#timeouts, this.#replyBy, this.#sink);
   }
 
   #onRead(length: number): boolean {

@@ -1,5 +1,5 @@
 import { fault } from '../../contracts/fault.ts';
-import type { FaultCode } from '../../contracts/fault.ts';
+import type { Fault } from '../../contracts/fault.ts';
 import type { RequestHead } from '../../contracts/http.ts';
 import type { Sink, Timeouts, Transport } from '../../contracts/transport.ts';
 import { H1Conn } from './conn.ts';
@@ -7,6 +7,7 @@ import type { Owner } from './conn.ts';
 import { makeDialer } from './dial.ts';
 import type { Dialer, TlsOptions } from './dial.ts';
 import { WaitQueue } from './queue.ts';
+import { requestHead } from './write.ts';
 
 const MAX_WAITING = 1024;
 
@@ -55,11 +56,14 @@ export class H1Pool implements Transport, Owner {
   }
 
   open(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void {
+    // Before anything else: what cannot be sent must not cost a connection.
+    const text = requestHead(head);
+    if (text === '') return this.#refuse(sink, fault('bad_request', 'a header value is not text'));
     const conn = this.#idle.pop();
-    if (conn !== undefined) conn.start(head, timeouts, replyBy, sink);
-    else if (this.#closed) this.#refuse(sink, 'no_target');
-    else if (this.#all.size < this.#max) this.#dial(head, timeouts, replyBy, sink, timeouts.connect);
-    else if (!this.#queue.add(head, timeouts, replyBy, sink)) this.#refuse(sink, 'pool_full');
+    if (conn !== undefined) conn.start(head, text, timeouts, replyBy, sink);
+    else if (this.#closed) this.#refuse(sink, fault('no_target'));
+    else if (this.#all.size < this.#max) this.#dial(head, text, timeouts, replyBy, sink, timeouts.connect);
+    else if (!this.#queue.add(head, text, timeouts, replyBy, sink)) this.#refuse(sink, fault('pool_full'));
   }
 
   cancel(sink: Sink): void {
@@ -80,7 +84,8 @@ export class H1Pool implements Transport, Owner {
 
   freed(conn: H1Conn): void {
     const waiter = this.#queue.take();
-    if (waiter !== undefined) conn.start(waiter.head, waiter.timeouts, waiter.replyBy, waiter.sink);
+    if (waiter !== undefined)
+      conn.start(waiter.head, waiter.text, waiter.timeouts, waiter.replyBy, waiter.sink);
     else if (this.#closed) conn.close();
     else {
       this.#idle.push(conn);
@@ -94,18 +99,25 @@ export class H1Pool implements Transport, Owner {
     if (index >= 0) this.#idle.splice(index, 1);
     const waiter = this.#queue.take();
     if (waiter !== undefined)
-      this.#dial(waiter.head, waiter.timeouts, waiter.replyBy, waiter.sink, waiter.connectMs);
+      this.#dial(waiter.head, waiter.text, waiter.timeouts, waiter.replyBy, waiter.sink, waiter.connectMs);
   }
 
-  #dial(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink, connectMs: number): void {
-    this.#all.add(new H1Conn(this, this.#dialer, head, timeouts, replyBy, sink, connectMs));
+  #dial(
+    head: RequestHead,
+    text: string,
+    timeouts: Timeouts,
+    replyBy: number,
+    sink: Sink,
+    connectMs: number,
+  ): void {
+    this.#all.add(new H1Conn(this, this.#dialer, head, text, timeouts, replyBy, sink, connectMs));
   }
 
   /** Refuses after `open` has returned, as its contract says. */
-  #refuse(sink: Sink, code: FaultCode): void {
+  #refuse(sink: Sink, why: Fault): void {
     this.#refused.add(sink);
     setImmediate(() => {
-      if (this.#refused.delete(sink)) sink.onFault(fault(code), true);
+      if (this.#refused.delete(sink)) sink.onFault(why, true);
     });
   }
 }

@@ -13,6 +13,8 @@ export function sooner(ms: number, by: number, now: number): number {
 /** A request without a connection. */
 export class Waiter {
   readonly head: RequestHead;
+  /** The head as it will be written. */
+  readonly text: string;
   readonly timeouts: Timeouts;
   readonly replyBy: number;
   readonly sink: Sink;
@@ -20,9 +22,17 @@ export class Waiter {
   readonly #timer = new Timer(this);
   readonly #since = performance.now();
 
-  constructor(queue: WaitQueue, head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink) {
+  constructor(
+    queue: WaitQueue,
+    head: RequestHead,
+    text: string,
+    timeouts: Timeouts,
+    replyBy: number,
+    sink: Sink,
+  ) {
     this.#queue = queue;
     this.head = head;
+    this.text = text;
     this.timeouts = timeouts;
     this.replyBy = replyBy;
     this.sink = sink;
@@ -61,9 +71,9 @@ export class WaitQueue {
   }
 
   /** False = the queue is full. */
-  add(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): boolean {
+  add(head: RequestHead, text: string, timeouts: Timeouts, replyBy: number, sink: Sink): boolean {
     if (this.#waiters.length >= this.#max) return false;
-    this.#waiters.push(new Waiter(this, head, timeouts, replyBy, sink));
+    this.#waiters.push(new Waiter(this, head, text, timeouts, replyBy, sink));
     return true;
   }
 

@@ -6,8 +6,8 @@ import type { Headers, RequestHead } from '../../contracts/http.ts';
  */
 
 /**
- * The request head, with its framing and the blank line; empty when a value would break out of its line,
- * so that nothing may be sent.
+ * The request head, with its framing and the blank line. Empty when it cannot be sent: a value would break out of
+ * its line, or did not survive as text (U+FFFD stands for bytes that are none).
  */
 export function requestHead(head: RequestHead): string {
   const { method, target, host, headers, added, length } = head;
@@ -17,12 +17,16 @@ export function requestHead(head: RequestHead): string {
   let framing = '\r\n';
   if (length > 0 || head.explicitZero) framing = `content-length: ${length}\r\n\r\n`;
   if (length < 0) framing = 'transfer-encoding: chunked\r\n\r\n';
-  return `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n` + lines(headers) + added + framing;
+  const text =
+    lines(method + ' ' + target + ' HTTP/1.1\r\nhost: ' + host + '\r\n', headers) + added + framing;
+  // One look at the whole, which has to be one flat text anyway before it is written.
+  return text.includes('\ufffd') ? '' : text;
 }
 
-function lines(list: Headers): string {
-  let text = '';
-  for (let i = 0; i < list.length; i += 2) text += `${list[i]!}: ${list[i + 1]!}\r\n`;
+/** Added up, not put into a template: a template asks of every part whether it is a string. */
+function lines(start: string, list: Headers): string {
+  let text = start;
+  for (let i = 0; i < list.length; i += 2) text += list[i]! + ': ' + list[i + 1]! + '\r\n';
   return text;
 }
 

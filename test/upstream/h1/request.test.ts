@@ -131,12 +131,12 @@ test.each(misuse)('a body of %s never looks whole, and the connection dies', asy
 test.each([
   ['target', { target: '/a\r\nx: y' }],
   ['host', { host: 'a\nx: y' }],
-])('a line break in the %s is never sent', async (_name, head) => {
+  ['value that is not text', { headers: ['x-a', 'caf\ufffd'] }],
+])('a head that cannot be sent (%s) costs no connection', async (_name, head) => {
   const origin = await rawOrigin(() => {});
-  const attempt = send(makePool(origin.port), head);
-  const seen = everything(await origin.accepted(0));
-  expect(await attempt.ended).toMatchObject({ fault: 'internal' });
-  expect(await seen).toBe('');
+  const pool = makePool(origin.port);
+  expect(await send(pool, head).ended).toMatchObject({ fault: 'bad_request', unsent: true });
+  expect(pool.stats()).toEqual({ idle: 0, busy: 0, waiting: 0 });
 });
 
 test.each([
