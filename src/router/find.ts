@@ -53,7 +53,7 @@ function collect<T>(leaf: Leaf<T>, wanted: Wanted, methods: Set<string>): null {
 /** Visits every leaf that fits host and path: most specific host first, and for each the best path first. */
 function walk<T, Out>(table: Table<T>, wanted: Wanted, visit: Visit<T, Out>, out: Out): Rule<T> | null {
   const { host } = wanted;
-  const exact = table.exact.get(host);
+  const exact = table.exact.size > 0 ? table.exact.get(host) : undefined;
   if (exact !== undefined) {
     const rule = walkPaths(exact, wanted, visit, out);
     if (rule !== null) return rule;
@@ -72,7 +72,7 @@ function walk<T, Out>(table: Table<T>, wanted: Wanted, visit: Visit<T, Out>, out
 }
 
 function walkPaths<T, Out>(paths: Paths<T>, wanted: Wanted, visit: Visit<T, Out>, out: Out): Rule<T> | null {
-  const leaf = paths.literal.get(wanted.path);
+  const leaf = paths.literal.size > 0 ? paths.literal.get(wanted.path) : undefined;
   if (leaf !== undefined) {
     const rule = visit(leaf, wanted, out);
     if (rule !== null) return rule;
