@@ -5,7 +5,7 @@ import { admit } from '../pipeline/intake.ts';
 import { begin } from '../pipeline/run.ts';
 import { whenDrained } from './drain.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
-import { peerAddress } from './peer.ts';
+import { Peers } from './peer.ts';
 import { boundReceiveBuffer, socketsOpenedBy } from './receive-buffer.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsApps, type AppSetup } from './tls-uws.ts';
@@ -22,6 +22,7 @@ const collect = (name: string, value: string): void => {
 export class UwsEdge implements Edge {
   readonly kind = 'uws';
   connections = 0;
+  readonly #peers: Peers;
   readonly #uws: Uws;
   /** The one that listens. */
   readonly #app: UwsApp;
@@ -47,6 +48,8 @@ export class UwsEdge implements Edge {
     this.#uws = uws;
     this.#options = options;
     this.#context = { draining: false, blockWrite };
+    // Connections that move between apps of different certificates are counted by both.
+    this.#peers = new Peers(options.tls === null);
     this.#scheme = options.tls === null ? 'http' : 'https';
     this.#tls = options.tls === null ? null : new TlsApps(uws, options.tls, this.#setup);
     this.#app = this.#tls?.first ?? uws.App();
@@ -99,6 +102,8 @@ export class UwsEdge implements Edge {
 
   #count(res: UwsResponse, change: number): void {
     this.connections += change > 0 ? 1 : -1;
+    if (change > 0) this.#peers.opened(res);
+    else this.#peers.closed();
     if (change > 0 && this.connections > this.#options.maxConnections) res.close();
   }
 
@@ -129,7 +134,7 @@ export class UwsEdge implements Edge {
       req.getUrl(),
       req.getQuery() ?? '',
       headers,
-      peerAddress(res),
+      this.#peers.of(res),
     );
   }
 }
