@@ -121,15 +121,22 @@ export class NodeEdge implements Edge {
     begin(x, hasBody ? io : null, refused);
   }
 
-  /** What came is not HTTP. An answer that is being written must not get another one into its middle. */
+  /** What came is not HTTP, or ended too early. An answer that is being written must not get another into its middle. */
   #broken(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#sockets.get(socket);
-    if (connection?.poisoned === true) return;
     const io = connection?.io ?? null;
-    if (io === null || io.x.finished) refuse(error, socket);
+    const idle = io === null || io.x.finished;
+    if (connection?.poisoned === true) {
+      // Else the answer, which is the last one, closes the connection.
+      if (idle || error.code === 'ECONNRESET') socket.destroySoon();
+    } else if (idle) refuse(error, socket);
+    else if (LEFT.has(error.code)) socket.destroy();
     else io.broken();
   }
 }
+
+/** How the parser tells of a client that goes in the middle of a request. */
+const LEFT: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
 
 /** The parser lets HTTP/2.0 and HTTP/0.9 pass in a request line. */
 function otherVersion({ httpVersionMajor }: IncomingMessage, x: Exchange): Fault | null {

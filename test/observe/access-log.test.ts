@@ -172,7 +172,15 @@ test('whatever comes in, a line is one line of JSON in ASCII that fits one write
 test('the longest line of all fits one write to a pipe', () => {
   const lines = new Lines();
   const long = '"'.repeat(5000);
-  const texts = { id: long, traceId: long, ip: long, method: long, host: long, requestPath: long, protocol: long };
+  const texts = {
+    id: long,
+    traceId: long,
+    ip: long,
+    method: long,
+    host: long,
+    requestPath: long,
+    protocol: long,
+  };
   const more = { target: long, consumer: long, limit: long, cache: long, fault: fault('connect_timeout') };
   const numbers = { bytesIn: 2 ** 53 - 1, bytesOut: 2 ** 53 - 1, attempts: 2 ** 53 - 1, upstreamMs: 2 ** 52 };
   const x = exchange({ ...texts, ...more, ...numbers, route: { id: long, upstreamId: long } });

@@ -14,8 +14,8 @@ const x = {
   ip: '203.0.113.42',
   method: 'GET',
   host: 'api.example.com',
-  path: '',
-  query: '',
+  requestPath: '',
+  requestQuery: '',
   protocol: 'HTTP/1.1',
   bytesIn: 0,
   bytesOut: 0,
@@ -35,7 +35,7 @@ const next = () => {
   const start = performance.now();
   for (let i = 0; i < Number(burst) && written < Number(lines); i++, written++) {
     x.bytesOut = written;
-    x.path = `/${'p'.repeat((written * 37) % 900)}`;
+    x.requestPath = `/${'p'.repeat((written * 37) % 900)}`;
     log.write(x, 200, 1, 1);
     if (written % 50 === 0) events.info({ step: written }, `event of ${name}`);
   }
