@@ -23,18 +23,14 @@ export class BlockHead implements ReplyHead {
 
   block(): Uint8Array {
     if (this.#added !== '') {
-      const added = encodeText(this.#added);
-      const joined = new Uint8Array(this.#block.length + added.length);
-      joined.set(this.#block);
-      joined.set(added, this.#block.length);
-      this.#block = joined;
+      this.#block = append(this.#block, this.#added);
       this.#added = '';
     }
     return this.#block;
   }
 
   keep(): void {
-    this.#block = this.block().slice();
+    this.#block = new Uint8Array(this.block());
   }
 
   get(name: string): string | undefined {
@@ -96,10 +92,17 @@ function check(name: string, value: string): void {
     throw new Error(`reply field ${JSON.stringify(name)} cannot be sent`);
 }
 
+const BEYOND_LATIN1 = /[^\x00-\xff]/;
+
 /** Values are byte strings (latin1); text beyond it goes out as UTF-8. */
-function encodeText(text: string): Uint8Array {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return Buffer.from(text, 'utf8');
-  return Buffer.from(text, 'latin1');
+const encodeText = (text: string): Buffer => Buffer.from(text, BEYOND_LATIN1.test(text) ? 'utf8' : 'latin1');
+
+function append(block: Uint8Array, text: string): Uint8Array {
+  const utf8 = BEYOND_LATIN1.test(text);
+  const joined = Buffer.allocUnsafe(block.length + (utf8 ? Buffer.byteLength(text) : text.length));
+  joined.set(block);
+  joined.write(text, block.length, utf8 ? 'utf8' : 'latin1');
+  return joined;
 }
 
 /** `name: value\r\n…` as bytes, from checked fields. */
