@@ -1,7 +1,6 @@
 import type { Headers } from '../contracts/http.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// eslint-disable-next-line no-control-regex -- the control characters are the point
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /** Whether `name` is a field name (token, RFC 9110 section 5.6.2). */
