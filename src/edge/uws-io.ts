@@ -7,6 +7,7 @@ import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
+import { CORK_ROOM, corked, type Corked } from './uws-cork.ts';
 import { Reading } from './uws-reading.ts';
 import type { UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
@@ -19,26 +20,14 @@ export interface UwsContext {
   readonly blockWrite: boolean;
 }
 
-/** Work for `flush`: one object and one function for all requests, because `cork` wants a callback. */
-const job: { io: UwsIo | null; chunk: Uint8Array; last: boolean; flowing: boolean } = {
-  io: null,
-  chunk: new Uint8Array(0),
-  last: false,
-  flowing: true,
-};
-
 const nothing = (): void => undefined;
 const endBody = (io: UwsIo): void => io.bodyEnded();
-
-function flush(): void {
-  job.flowing = job.io!.send(job.chunk, job.last);
-}
 
 /**
  * One request's side of the addon, and the only place that calls its response object: after `closed` not
  * one call reaches it, because a call on a finished response throws or ends the process.
  */
-export class UwsIo implements Source, Downstream {
+export class UwsIo implements Source, Downstream, Corked {
   x!: Exchange;
   begun = false;
   closed = false;
@@ -159,13 +148,27 @@ export class UwsIo implements Source, Downstream {
       if (last) finish(this.x);
       return true;
     }
-    job.io = this;
-    job.chunk = chunk;
-    job.last = last;
     this.#reading?.writing();
-    this.#res.cork(flush);
-    const { flowing } = job;
+    const flowing = this.#inPieces(chunk, last)
+      ? this.#writePieces(chunk, last)
+      : corked(this.#res, this, chunk, last);
     if (!this.closed) this.#reading?.written(flowing);
+    return flowing;
+  }
+
+  /** Whether a piece is too long for one chunk; what has a length goes out by `tryEnd`, which may be of any size. */
+  #inPieces(chunk: Uint8Array, last: boolean): boolean {
+    if (chunk.length <= CORK_ROOM)
+      return this.#head !== null && !last && this.#head.length < 0 && chunk.length > 0;
+    return this.#head === null ? this.#total < 0 : !last && this.#head.length < 0;
+  }
+
+  #writePieces(chunk: Uint8Array, last: boolean): boolean {
+    let flowing = true;
+    // The head goes into the first cork.
+    let end = Math.max(1, CORK_ROOM - (this.#head?.block().length ?? 0));
+    for (let at = 0; at < chunk.length && !this.closed; at = end, end = at + CORK_ROOM)
+      flowing = corked(this.#res, this, chunk.subarray(at, end), last && end >= chunk.length);
     return flowing;
   }
 
@@ -206,13 +209,13 @@ export class UwsIo implements Source, Downstream {
     if (this.x.method === 'HEAD' || status === 204 || status === 304)
       return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
-    if (this.#ending ? !last : this.#unread) res.writeHeader('connection', 'close');
-    if (last) return this.#end(chunk, false);
+    const whole = last && chunk.length <= CORK_ROOM - head.block().length;
+    if (this.#ending ? !whole : this.#unread) res.writeHeader('connection', 'close');
+    if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
-    this.#total = length;
-    if (length >= 0) return this.#sendSized(chunk);
-    return res.write(chunk);
+    this.#total = last ? chunk.length : length;
+    return this.#total >= 0 ? this.#sendSized(chunk) : res.write(chunk);
   }
 
   #bodiless(status: number): boolean {

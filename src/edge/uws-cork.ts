@@ -1,0 +1,35 @@
+import type { UwsResponse } from './uws-types.ts';
+
+/**
+ * What fits into the addon's cork buffer of 16 KB beside the framing of a chunk. A longer write makes the addon send
+ * what the cork holds first, and when the kernel does not take all of that, the addon forgets the write
+ * (uNetworking/uWebSockets 6b7f354, 2026-04): the reply has a hole. Only `tryEnd` may write more, because it tells how
+ * far it came.
+ */
+export const CORK_ROOM = 15_000;
+
+/** Writes a piece of reply; runs corked. False = backed up. */
+export interface Corked {
+  send(chunk: Uint8Array, last: boolean): boolean;
+}
+
+/** Work for `flush`: one object and one function for all requests, because `cork` wants a callback. */
+const job: { io: Corked | null; chunk: Uint8Array; last: boolean; flowing: boolean } = {
+  io: null,
+  chunk: new Uint8Array(0),
+  last: false,
+  flowing: true,
+};
+
+function flush(): void {
+  job.flowing = job.io!.send(job.chunk, job.last);
+}
+
+/** Lets `io` write one piece under one cork. */
+export function corked(res: UwsResponse, io: Corked, chunk: Uint8Array, last: boolean): boolean {
+  job.io = io;
+  job.chunk = chunk;
+  job.last = last;
+  res.cork(flush);
+  return job.flowing;
+}
