@@ -26,7 +26,6 @@ export const FAULTS = Object.freeze({
   body_too_large: kind(413, 'client', 'Request body too large'),
   headers_too_large: kind(431, 'client', 'Request header fields too large'),
   client_left: kind(499, 'client', 'The client left'),
-  client_stalled: kind(499, 'client', 'The client stopped reading'),
   internal: kind(500, 'gateway', 'Internal error'),
   method_unknown: kind(501, 'client', 'Method not implemented'),
   connect_refused: kind(502, 'upstream', 'Upstream refused the connection', 'connection_refused'),

@@ -13,7 +13,10 @@ export interface Hooks {
   attempt?(a: Attempt): void;
   /** After each try, good or bad. */
   settled?(a: Attempt): void;
-  /** In reverse order, the head is known and nothing is sent; only if the request hook ran. May replace the reply. */
+  /**
+   * In reverse order, the head is known and nothing is sent; only if the request hook ran (a policy without one has a
+   * say in every reply). May replace the reply.
+   */
   response?(x: Exchange): undefined | Reply;
   /** Exactly once, after the last byte or the abort. */
   done?(x: Exchange): void;

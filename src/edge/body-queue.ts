@@ -37,6 +37,3 @@ export class BodyQueue {
     this.#pieces = [];
   }
 }
-
-/** Bytes kept by all exchanges of this process. */
-export const queuedBytes = (): number => used;
