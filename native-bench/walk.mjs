@@ -5,6 +5,7 @@
  */
 import { UwsEdge } from '../dist/edge/uws.js';
 import { compile } from '../dist/runtime/compile.js';
+import { inertServices } from '../dist/lib/inert.js';
 import { Recorder } from '../dist/runtime/observer.js';
 import { Meter } from '../dist/observe/metrics.js';
 import { envelope } from '../dist/contracts/config.js';
@@ -49,7 +50,7 @@ const upstreams = {
   }),
 };
 const observer = new Recorder(new Meter(), () => {});
-const runtime = compile({ generation: 1, config }, { upstreams, observer });
+const runtime = compile({ generation: 1, config }, { upstreams, observer, services: inertServices });
 
 /** The addon's objects, as far as one request needs them. */
 let handler;

@@ -10,6 +10,7 @@ import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
+import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Placement } from './control/placement.ts';
@@ -87,6 +88,8 @@ class Primary {
 
     const size = config.workers === 'auto' ? availableParallelism() : config.workers;
     const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, log: this.#log });
+    // Before the publisher, so that a worker knows the facts before its first configuration.
+    primaryFacts(fleet);
     const publisher = new Publisher({ fleet, log: this.#log });
     const admin = this.#makeAdmin(fleet, publisher, placement.edge);
     const publish = (next: GatewayConfig) => publisher.publish(placement.apply(next));

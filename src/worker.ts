@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
+import { FactBoard } from './ipc/facts.ts';
 import { fromEnv, LOG_FD } from './ipc/environment.ts';
 import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
@@ -11,11 +12,13 @@ import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
 import { watchWorker } from './observe/standard.ts';
+import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
+import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
@@ -27,6 +30,7 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const upstreams = new Upstreams(new Keep());
+  const services = makeServices(meter, inertServices.limits);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -43,7 +47,7 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer });
+      return compile(snapshot, { upstreams, observer, services });
     },
     serve(runtime) {
       const { config } = runtime;
@@ -55,6 +59,17 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     },
     deltas: () => meter.deltas(),
   };
+}
+
+/** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */
+function openFacts(channel: Channel<ToWorker, ToPrimary>): FactBoard {
+  const board = new FactBoard((fact) => channel.send({ t: 'fact', fact }));
+  channel.on((message) => {
+    if (message.t !== 'fact') return;
+    board.keep(message.fact);
+    board.hear(message.fact);
+  });
+  return board;
 }
 
 /** Longest wait for a slow log reader at the end of a drain. */
@@ -79,6 +94,7 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
+  openFacts(channel);
   new WorkerRole(channel, assemble(env, output, log), { exit, warn });
 }
 

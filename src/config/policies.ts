@@ -1,6 +1,7 @@
 import { ZodError } from 'zod';
 import type { Slot } from '../contracts/exchange.ts';
 import type { Site } from '../contracts/policy.ts';
+import { inertServices } from '../lib/inert.ts';
 import type { AnyPolicy } from '../policies/index.ts';
 import { sharedParams } from '../router/pattern.ts';
 import { check } from './issues.ts';
@@ -42,7 +43,9 @@ export function checkPolicies(
       const checked = check(policy.schema, options, at, report);
       if (checked === null) continue;
       parsed[name] = checked.value;
-      checkFit(policy, checked.value, { path: at, site }, report);
+      // A policy may act at several places of the order: then it is in the table as often.
+      for (const each of table)
+        if (each.name === name) checkFit(each, checked.value, { path: at, site }, report);
     }
   }
   return parsed;
@@ -73,7 +76,12 @@ export function routePlace(route: Raw, index: number): Place {
 
 function siteOf(id: string, upstreamId: string | null, params: Site['params']): Site {
   let slots = 0;
-  return { route: { id, upstreamId }, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
+  return {
+    route: { id, upstreamId },
+    params,
+    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    services: inertServices,
+  };
 }
 
 function unknownPolicy(name: string, table: readonly AnyPolicy[]): string {

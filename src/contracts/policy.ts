@@ -1,6 +1,7 @@
 import type { ZodType } from 'zod';
 import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
 import type { Reply } from './http.ts';
+import type { LimitStore } from './stores.ts';
 
 /** go on | answer now | wait, then one of the two. Promises must be native ones. */
 export type Step = undefined | Reply | Promise<undefined | Reply>;
@@ -37,4 +38,20 @@ export interface Site {
   /** Path parameters of the route's patterns, so that templates can be checked: name -> index in `Exchange.params`. */
   readonly params: ReadonlyMap<string, number>;
   slot<T>(): Slot<T>;
+  readonly services: Services;
+}
+
+/** Counts one series; labels are bound when a configuration is compiled. */
+export interface Count {
+  inc(): void;
+}
+
+/** What a process offers to policies. Where a configuration is only checked, they do nothing. */
+export interface Services {
+  readonly limits: LimitStore;
+  /**
+   * A counter of the contract (the key of its family in `observe/families.ts`), labels in declared order; never
+   * a value that a client can choose.
+   */
+  counter(family: string, ...labels: readonly string[]): Count;
 }

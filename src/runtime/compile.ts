@@ -2,7 +2,7 @@ import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/co
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
 import type { Headers, Reply } from '../contracts/http.ts';
-import type { Hooks, Site } from '../contracts/policy.ts';
+import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CidrSet } from '../lib/cidr.ts';
@@ -20,6 +20,7 @@ import type { Upstreams } from './upstreams.ts';
 export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
+  readonly services: Services;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
@@ -44,7 +45,7 @@ export function compile(snapshot: Snapshot, parts: Parts): Runtime {
 
 function assemble(
   { generation, config }: Snapshot,
-  { observer }: Parts,
+  parts: Parts,
   upstreams: ReadonlyMap<string, Upstream>,
   release: () => void,
 ): Runtime {
@@ -52,13 +53,13 @@ function assemble(
   const routes = config.routes.map((route) => {
     const upstream = route.upstream === undefined ? null : upstreams.get(route.upstream)!;
     const base = upstream === null ? null : timeouts.get(upstream.id)!;
-    return compileRoute(route, config, upstream, base, observer);
+    return compileRoute(route, config, upstream, base, parts);
   });
   const table = buildTable(
     config.routes.map(({ match, priority }, i) => ({ ...match, priority, value: routes[i]! })),
   );
-  const notFound = ownRoute('not_found', config, observer);
-  const notAllowed = ownRoute('method_not_allowed', config, observer);
+  const notFound = ownRoute('not_found', config, parts);
+  const notAllowed = ownRoute('method_not_allowed', config, parts);
   const trusted = new CidrSet(config.trustedProxies);
   const trusts = config.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.has(ip);
   let active = 0;
@@ -95,14 +96,14 @@ function compileRoute(
   config: GatewayConfig,
   upstream: Upstream | null,
   base: UpstreamConfig['timeouts'] | null,
-  observer: Observer,
+  parts: Parts,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
   const options = { ...config.policies, ...route.policies };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), observer, first),
+    ...compilePolicies(info, options, sharedParams(route.match.paths), parts, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -113,11 +114,11 @@ function compileRoute(
 }
 
 /** A route for answers without a route: the global policies, the log and the metrics see it. */
-function ownRoute(refuse: FaultCode, config: GatewayConfig, observer: Observer): Route {
+function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route {
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config.policies, new Map(), observer),
+    ...compilePolicies(info, config.policies, new Map(), parts),
     respond: null,
     refuse,
     upstream: null,
@@ -133,11 +134,11 @@ function compilePolicies(
   route: RouteInfo,
   options: Readonly<Record<string, unknown>>,
   params: ReadonlyMap<string, number>,
-  observer: Observer,
+  { observer, services }: Parts,
   first: Route['request'] = [],
 ): HookArrays {
   let slots = 0;
-  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
+  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }), services };
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { inertServices } from '../../src/lib/inert.ts';
 import { envelope } from '../../src/contracts/config.ts';
 import { loadAddon, type UwsApp } from '../../src/edge/addon.ts';
 import type { Edge, EdgeOptions } from '../../src/edge/edge.ts';
@@ -26,7 +27,11 @@ const config = envelope.parse({
 });
 const runtime = compile(
   { generation: 1, config },
-  { upstreams: new Upstreams(new Keep()), observer: new Recorder(new Meter(), () => undefined) },
+  {
+    upstreams: new Upstreams(new Keep()),
+    observer: new Recorder(new Meter(), () => undefined),
+    services: inertServices,
+  },
 );
 
 async function listening(make: (options: EdgeOptions) => Edge, maxConnections = 100): Promise<number> {

@@ -1,3 +1,4 @@
+import { inertServices } from '../../src/lib/inert.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,6 +15,7 @@ const site = {
     ['*', 1],
   ]),
   slot: () => ({ index: 0 }),
+  services: inertServices,
 };
 
 /** Every set of options in the example of a policy, as the loader hands them on. */

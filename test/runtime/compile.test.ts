@@ -1,3 +1,4 @@
+import { inertServices } from '../../src/lib/inert.ts';
 import { expect, test } from 'vitest';
 import { envelope } from '../../src/contracts/config.ts';
 import type { Match, Wanted } from '../../src/contracts/runtime.ts';
@@ -20,7 +21,7 @@ const route = (id: string, extra: object = {}) => ({
 
 function make(config: object, keep = new Keep(), generation = 1) {
   const snapshot = { generation, config: envelope.parse({ version: 1, ...config }) };
-  const parts = { upstreams: new Upstreams(keep), observer: deafObserver };
+  const parts = { upstreams: new Upstreams(keep), observer: deafObserver, services: inertServices };
   return { keep, runtime: compile(snapshot, parts) };
 }
 

@@ -1,0 +1,31 @@
+/**
+ * What is learnt at one place and must be known at others, by kind. Each feature adds its line here. Values are
+ * plain data: they travel between processes.
+ */
+export interface FactValues {
+  /** Whether active probes find a target well; id: upstream id, a space, `host:port`. From the primary. */
+  readonly 'target-health': { readonly healthy: boolean };
+  /** Addresses that a host name stands for; id: the name. From the primary. */
+  readonly addresses: readonly string[];
+}
+
+export type FactKind = keyof FactValues;
+
+/** One thing that is known: the newest value of a kind and an id counts; null = nothing is known any more. */
+export interface Fact<K extends FactKind = FactKind> {
+  readonly kind: K;
+  readonly id: string;
+  readonly value: FactValues[K] | null;
+}
+
+/**
+ * What this process knows, and how it tells others. A worker tells the primary; the primary tells every worker,
+ * and remembers, so that a worker born later knows it before its first configuration.
+ */
+export interface Facts {
+  tell<K extends FactKind>(kind: K, id: string, value: FactValues[K] | null): void;
+  /** The newest value that the primary told; a worker's own word does not count until the primary repeats it. */
+  get<K extends FactKind>(kind: K, id: string): FactValues[K] | undefined;
+  /** Calls `heard` for what comes from now on (in the primary: from workers). The returned function ends that. */
+  on<K extends FactKind>(kind: K, heard: (id: string, value: FactValues[K] | null) => void): () => void;
+}
