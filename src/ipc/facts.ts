@@ -14,7 +14,7 @@ export class FactBoard implements Facts {
   }
 
   tell<K extends FactKind>(kind: K, id: string, value: FactValues[K] | null): void {
-    this.#send({ kind, id, value } as Fact);
+    this.#send({ kind, id, value });
   }
 
   get<K extends FactKind>(kind: K, id: string): FactValues[K] | undefined {
