@@ -63,6 +63,8 @@ export interface Reply {
 export interface Identity {
   readonly consumer: string | null;
   readonly user: string | null;
+  /** Id of the stored key that was shown; null or absent where the caller proved himself in another way. */
+  readonly keyId?: string | null;
   readonly groups: readonly string[];
   readonly scopes: readonly string[];
 }

@@ -20,8 +20,9 @@ export const size = z
   .regex(/^\d+(\.\d+)?(B|KB|MB|GB)$/, 'a size is a number and a unit: 512B, 64KB, 10MB, 1GB')
   .transform((text) => amount(text, BYTES));
 
-/** A share as written (`50%`, `2.5%`), 0 to 100; parsed to a fraction of one. */
+/** A share as written (`20%`, `0.5%`); parsed to a fraction from 0 to 1. */
 export const percent = z
-  .string('a share is text such as 50%')
-  .regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, 'a share is a number from 0 to 100 and a percent sign: 50%')
-  .transform((text) => Number(text.slice(0, -1)) / 100);
+  .string('a share is text such as 20%')
+  .regex(/^\d+(\.\d+)?%$/, 'a share is a number and a percent sign: 20%')
+  .transform((text) => Number(text.slice(0, -1)) / 100)
+  .refine((share) => share <= 1, 'a share is at most 100%');
