@@ -18,9 +18,9 @@ const siteFor = ({ route, services }: Site): AuthSite => ({
 
 export const BLOCKS: readonly Block[] = [
   ...POLICIES,
-  ...AUTHENTICATORS.map(({ name, schema, compile }) => ({
-    name,
-    schema,
-    compile: (options: unknown, site: Site) => compile(options, siteFor(site)),
+  ...AUTHENTICATORS.map((each) => ({
+    name: each.name,
+    schema: each.schema,
+    compile: (options: unknown, site: Site) => each.compile(options, siteFor(site)),
   })),
 ];

@@ -103,8 +103,8 @@ const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unkno
 /** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
 function sentFields(config: GatewayConfig): string[] {
   return placesOf(config).flatMap((options) =>
-    AUTHENTICATORS.flatMap(({ name, sends }) =>
-      isOn(options[name]) ? [...(sends?.(options[name]) ?? [])] : [],
+    AUTHENTICATORS.flatMap((each) =>
+      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
     ),
   );
 }
