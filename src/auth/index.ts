@@ -1,4 +1,5 @@
 import type { Authenticator } from '../contracts/auth.ts';
+import { jwt } from './jwt.ts';
 
 /**
  * An authenticator whose options are nobody else's business: they come unchecked, and what breaks the schema is a
@@ -16,4 +17,4 @@ export const sealed = <O>(each: Authenticator<O>): AnyAuthenticator => ({
 });
 
 /** Every authenticator. The order of this list is the order in which they are asked. */
-export const AUTHENTICATORS: readonly AnyAuthenticator[] = [];
+export const AUTHENTICATORS: readonly AnyAuthenticator[] = [sealed(jwt)];

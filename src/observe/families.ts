@@ -70,6 +70,13 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  auth: counter(
+    'sluice_auth_total',
+    'Callers by authenticator and outcome: accepted, missing, or the code of the fault.',
+    'route',
+    'method',
+    'outcome',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',

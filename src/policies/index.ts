@@ -1,4 +1,5 @@
 import type { Policy } from '../contracts/policy.ts';
+import { auth } from './auth.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
 import { ip } from './ip.ts';
@@ -23,6 +24,7 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(requestId),
   sealed(ip),
   sealed(cors),
+  sealed(auth),
   sealed(rewrite),
   sealed(headers),
 ];
