@@ -6,6 +6,7 @@ import { compile } from '../../src/runtime/compile.ts';
 import { Keep } from '../../src/runtime/keep.ts';
 import { deafObserver } from '../../src/runtime/observer.ts';
 import { Upstreams } from '../../src/runtime/upstreams.ts';
+import { PrivateWords } from '../../src/stores/words.ts';
 
 const upstream = (id: string, extra: object = {}) => ({
   id,
@@ -21,7 +22,8 @@ const route = (id: string, extra: object = {}) => ({
 
 function make(config: object, keep = new Keep(), generation = 1) {
   const snapshot = { generation, config: envelope.parse({ version: 1, ...config }) };
-  const parts = { upstreams: new Upstreams(keep), observer: deafObserver, services: inertServices };
+  const upstreams = new Upstreams(keep);
+  const parts = { upstreams, observer: deafObserver, services: inertServices, words: new PrivateWords() };
   return { keep, runtime: compile(snapshot, parts) };
 }
 
