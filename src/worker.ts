@@ -37,7 +37,7 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
   const upstreams = new Upstreams(new Keep());
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const services = makeServices(meter, inertServices.limits);
+  const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,

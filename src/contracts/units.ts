@@ -19,3 +19,10 @@ export const size = z
   .string('a size is text such as 64KB or 10MB')
   .regex(/^\d+(\.\d+)?(B|KB|MB|GB)$/, 'a size is a number and a unit: 512B, 64KB, 10MB, 1GB')
   .transform((text) => amount(text, BYTES));
+
+/** A share as written (`20%`, `0.5%`); parsed to a fraction from 0 to 1. */
+export const percent = z
+  .string('a share is text such as 20%')
+  .regex(/^\d+(\.\d+)?%$/, 'a share is a number and a percent sign: 20%')
+  .transform((text) => Number(text.slice(0, -1)) / 100)
+  .refine((share) => share <= 1, 'a share is at most 100%');
