@@ -12,6 +12,7 @@ import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { JwksFetcher } from './control/jwks.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Placement } from './control/placement.ts';
 import { addressOf, cannotListen } from './control/ports.ts';
@@ -92,10 +93,18 @@ class Primary {
     const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
-    primaryFacts(fleet);
+    const jwks = new JwksFetcher(primaryFacts(fleet), this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const admin = this.#makeAdmin(fleet, publisher, placement.edge);
-    const publish = (next: GatewayConfig) => publisher.publish(placement.apply(next));
+    let served = config;
+    const publish = async (next: GatewayConfig) => {
+      // Before the workers need them: a key set takes as long as its issuer.
+      jwks.follow(served, next);
+      const outcome = await publisher.publish(placement.apply(next));
+      if (outcome.ok) served = next;
+      jwks.follow(served);
+      return outcome;
+    };
     const reloader = this.#makeReloader(publish);
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));

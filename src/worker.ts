@@ -1,4 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { ThreadVerifier } from './auth/verifier.ts';
+import type { Facts } from './contracts/facts.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
@@ -26,8 +29,16 @@ import { PrivateWords, WordDirectory } from './stores/words.ts';
 const NO_WORDS =
   'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
+/** Program of the threads. */
+const VERIFY = fileURLToPath(new URL('./verify.js', import.meta.url));
+
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(
+  { slot, blockWrite, sharedMemory }: WorkerEnvironment,
+  output: Output,
+  log: Logger,
+  facts: Facts,
+): Work {
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
@@ -37,7 +48,9 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
   const upstreams = new Upstreams(new Keep());
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const services = makeServices(meter, inertServices.limits, inertServices.auth);
+  let threads = 1;
+  const verifier = new ThreadVerifier(VERIFY, () => threads);
+  const services = makeServices(meter, inertServices.limits, { facts, verifier });
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -53,6 +66,7 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
   });
   return {
     compile(snapshot) {
+      threads = snapshot.config.verifyThreads;
       listeners.prepare(snapshot.config);
       return compile(snapshot, { upstreams, observer, services, words });
     },
@@ -101,8 +115,8 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  new WorkerRole(channel, assemble(env, output, log, facts), { exit, warn });
 }
 
 main();

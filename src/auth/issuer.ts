@@ -20,7 +20,8 @@ const remote = new WeakMap<Facts, Map<string, RemoteKeys>>();
 
 export function compileIssuer(options: IssuerOptions, at: number, facts: Facts): Issuer {
   const { issuer, audience, jwksUrl } = options;
-  const audiences = audience === undefined ? null : new Set(typeof audience === 'string' ? [audience] : audience);
+  const audiences =
+    audience === undefined ? null : new Set(typeof audience === 'string' ? [audience] : audience);
   const algorithms = new Set(options.algorithms ?? defaultAlgorithms(options));
   return {
     name: issuer,
@@ -41,8 +42,8 @@ const defaultAlgorithms = ({ secret }: IssuerOptions): string[] =>
   ALGORITHMS.filter((name) => isSymmetric(name) === (secret !== undefined));
 
 function remoteKeys(url: string, facts: Facts): RemoteKeys {
-  let known = remote.get(facts);
-  if (known === undefined) remote.set(facts, (known = new Map()));
+  const known = remote.get(facts) ?? new Map<string, RemoteKeys>();
+  remote.set(facts, known);
   let keys = known.get(url);
   if (keys === undefined) known.set(url, (keys = new RemoteKeys(url, facts)));
   return keys;

@@ -23,7 +23,11 @@ const claimHeaders = z.record(z.string(), fieldName).superRefine((headers, conte
     const mistake = fieldNameMistake(header, 'request');
     if (mistake !== null) context.addIssue({ code: 'custom', path: [claim], message: mistake });
     else if (KEPT.has(header))
-      context.addIssue({ code: 'custom', path: [claim], message: `${header} is the client's: take another name` });
+      context.addIssue({
+        code: 'custom',
+        path: [claim],
+        message: `${header} is the client's: take another name`,
+      });
   }
 });
 
@@ -32,7 +36,9 @@ const SOURCES = ['jwksUrl', 'jwks', 'publicKey', 'secret'] as const;
 const issuer = z
   .strictObject({
     issuer: z.string().min(1).describe('Value of iss in tokens of this issuer, compared as text.'),
-    audience: orList.optional().describe('Accepted values of aud; a token must name one of them. Absent: any.'),
+    audience: orList
+      .optional()
+      .describe('Accepted values of aud; a token must name one of them. Absent: any.'),
     algorithms: z
       .array(z.enum(ALGORITHMS))
       .min(1, 'an empty list accepts no token')
@@ -62,16 +68,24 @@ const issuer = z
       value.secret !== undefined ? !isSymmetric(each) : value.jwks === undefined && isSymmetric(each),
     );
     if (wrong !== undefined)
-      mistake('algorithms', `${wrong} does not fit ${given[0] ?? 'the key'}: a secret is for HS, a public key for the rest`);
+      mistake(
+        'algorithms',
+        `${wrong} does not fit ${given[0] ?? 'the key'}: a secret is for HS, a public key for the rest`,
+      );
   });
 
 /** Options of the `jwt` block. */
 export const jwtOptions = z
   .strictObject({
-    issuers: z.array(issuer).min(1, 'name at least one issuer').describe('Whose tokens are accepted, and by which keys.'),
+    issuers: z
+      .array(issuer)
+      .min(1, 'name at least one issuer')
+      .describe('Whose tokens are accepted, and by which keys.'),
     leeway: duration.in.default('0s').describe('How far the clocks of issuers may differ from ours.'),
     required: texts.default(['exp']).describe('Claims that a token must have.'),
-    scopes: texts.default([]).describe('Scopes that a token must have, all of them (scope or scp); else 403.'),
+    scopes: texts
+      .default([])
+      .describe('Scopes that a token must have, all of them (scope or scp); else 403.'),
     typ: orList
       .optional()
       .describe('Accepted types of tokens (header typ). Default: JWT, at+jwt, or none given.'),

@@ -28,9 +28,12 @@ const caches = new WeakMap<AuthServices, TokenCache>();
 
 function compile(options: JwtOptions, site: AuthSite): Check {
   const { services, consumers } = site;
+  services.verifier.start();
   let cache = caches.get(services);
   if (cache === undefined) caches.set(services, (cache = new TokenCache()));
-  const id = createHash('sha256').update(JSON.stringify([options, consumers.digest])).digest('base64');
+  const id = createHash('sha256')
+    .update(JSON.stringify([options, consumers.digest]))
+    .digest('base64');
   const judge = new Judge(id, new Rules(options, site), cache, services);
   const { header, cookie = null, query = null } = options;
   const read = tokenReader({ header, cookie, query });
@@ -118,4 +121,3 @@ async function keysFor({ issuer, kid, algorithm }: Candidate): Promise<readonly 
   await coming;
   return issuer.keys.find(kid, algorithm);
 }
-

@@ -93,7 +93,7 @@ function bareKey(jwk: JsonObject): JsonObject | string {
     const { modulusLength = SMALLEST_RSA, publicExponent = 65_537n } = key.asymmetricKeyDetails ?? {};
     if (modulusLength < SMALLEST_RSA) return `it is shorter than ${String(SMALLEST_RSA)} bits`;
     if (publicExponent < 3n || publicExponent % 2n === 0n) return 'its exponent is no exponent';
-    return key.export({ format: 'jwk' }) as JsonObject;
+    return key.export({ format: 'jwk' });
   } catch {
     return 'its numbers are no key';
   }

@@ -37,13 +37,26 @@ const PATIENCE_MS = 1_000;
 /** More requests than this do not wait at the same time. */
 const MOST_WAITING = 1_000;
 
+/** Requests that wait for the primary's answer together. */
+class Wait {
+  count = 0;
+  end: () => void = () => undefined;
+  readonly over = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS);
+    this.end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
 /** The keys at a URL, as the primary has fetched them; one per URL and process. */
 export class RemoteKeys implements KeySet {
   readonly #url: string;
   readonly #facts: Facts;
   #keys: readonly VerifyKey[] | null = null;
   #askedAt = 0;
-  #waiting: { readonly settled: Promise<void>; readonly settle: () => void; count: number } | null = null;
+  #waiting: Wait | null = null;
 
   constructor(url: string, facts: Facts) {
     this.#url = url;
@@ -61,22 +74,15 @@ export class RemoteKeys implements KeySet {
 
   coming(now: number): Promise<void> | null {
     if (this.#keys !== null && now - this.#askedAt < UNKNOWN_KID_MS) return null;
-    this.#waiting ??= this.#ask();
-    return ++this.#waiting.count > MOST_WAITING ? null : this.#waiting.settled;
-  }
-
-  #ask(): NonNullable<RemoteKeys['#waiting']> {
-    let settle = (): void => undefined;
-    const settled = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => settle(), PATIENCE_MS);
-      settle = () => {
-        clearTimeout(timer);
-        this.#waiting = null;
-        resolve();
-      };
+    let wait = this.#waiting;
+    if (wait === null) {
+      this.#waiting = wait = new Wait();
+      this.#facts.tell('unknown-kid', this.#url, {});
+    }
+    if (wait.count++ >= MOST_WAITING) return null;
+    return wait.over.then(() => {
+      if (this.#waiting === wait) this.#waiting = null;
     });
-    this.#facts.tell('unknown-kid', this.#url, {});
-    return { settled, settle: () => settle(), count: 0 };
   }
 
   /** Keys that stay keep their identity, so that what they have proved stays proved; keys that went are dead. */
@@ -87,12 +93,15 @@ export class RemoteKeys implements KeySet {
       const next = keys.flatMap((jwk) => {
         const key = readJwk(jwk);
         if (typeof key === 'string') return [];
-        return [old.find((each) => each.jwk === key.jwk && each.kid === key.kid && sameUse(each, key)) ?? key];
+        return [
+          old.find((each) => each.jwk === key.jwk && each.kid === key.kid && sameUse(each, key)) ?? key,
+        ];
       });
       for (const key of old) if (!next.includes(key)) key.live = false;
       this.#keys = next;
     }
-    this.#waiting?.settle();
+    this.#waiting?.end();
+    this.#waiting = null;
   }
 }
 

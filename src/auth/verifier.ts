@@ -23,20 +23,25 @@ const PATIENCE_MS = 1_000;
  */
 export class ThreadVerifier implements Verifier {
   readonly #program: string;
+  readonly #wanted: () => number;
   #pool: Piscina<VerifyBatch, Uint8Array> | null = null;
   #threads = 0;
   #busy = 0;
   #scheduled = false;
   #waiting: Job[] = [];
 
-  /** @param program File of the threads: `verify.js`. */
-  constructor(program: string) {
+  /**
+   * @param program File of the threads: `verify.js`.
+   * @param threads How many; asked when they are started.
+   */
+  constructor(program: string, threads: () => number) {
     this.#program = program;
+    this.#wanted = threads;
   }
 
-  start(threads: number): void {
+  start(): void {
     if (this.#pool !== null) return;
-    this.#threads = threads;
+    const threads = (this.#threads = this.#wanted());
     this.#pool = new Piscina({
       filename: this.#program,
       minThreads: threads,

@@ -1,4 +1,5 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkJwt } from './check-jwt.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -25,6 +26,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkStore(data, report);
   checkUpstreams(data, report);
   checkRoutes(data, report);
+  checkJwt(data, warn);
 }
 
 function checkIds(data: Raw, list: string, report: Report): void {

@@ -11,7 +11,7 @@ import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
 const PLANNED: ReadonlySet<string> = new Set([
-  ...['waf', 'limit', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
+  ...['waf', 'limit', 'key', 'session', 'basic', 'access', 'cache', 'mirror'],
 ]);
 
 /** Where a `policies` map stands: at the root, or in a route. */

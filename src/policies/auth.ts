@@ -12,7 +12,9 @@ const schema = z.strictObject({
     .array(z.string())
     .min(1, 'name at least one authenticator, or leave the key out')
     .optional()
-    .describe('Blocks of which one is enough, such as [jwt, key]. Default: every block must accept the caller.'),
+    .describe(
+      'Blocks of which one is enough, such as [jwt, key]. Default: every block must accept the caller.',
+    ),
 });
 
 /** Runs the authenticators in effect on the route (`jwt` ...): all must accept the caller, or any one of some. */
