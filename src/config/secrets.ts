@@ -14,7 +14,7 @@ export interface Inlined {
 }
 
 /**
- * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, and the
+ * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of cookies, and the
  * certificates and keys of upstreams and of the TLS listener, where a bare path means its file too. Paths
  * are relative to the configuration file.
  */
@@ -62,11 +62,14 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
   const pems = listOf(data.upstreams).flatMap((_, i) =>
     ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
+  const keys = listOf(data.upstreams).map(
+    (_, i): Place => ({ path: ['upstreams', i, 'sticky', 'secret'], trim: true }),
+  );
   const https = ['listen', 'https'];
   const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
     ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),
   );
-  return [...tokens, ...pems, ...certificates, { path: [...https, 'clientCa'], bare: true }];
+  return [...tokens, ...pems, ...keys, ...certificates, { path: [...https, 'clientCa'], bare: true }];
 }
 
 function read(file: string, complain: (message: string) => void): string | null {
