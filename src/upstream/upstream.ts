@@ -9,6 +9,7 @@ import { Levels } from './balance/levels.ts';
 import { makeBalancer } from './balance/make.ts';
 import { endpointKey, type Endpoint, type TargetSpec } from './endpoint.ts';
 import { plan, type Health, type Level } from './plan.ts';
+import { hooksOf } from './hooks.ts';
 import type { PassiveWatch } from './passive.ts';
 import type { Sticky } from './sticky.ts';
 
@@ -181,33 +182,3 @@ const NOBODY: Balancer = { pick: () => null };
 
 /** Another than that of the places in a level, else each level would hold one end of the keys. */
 const LEVEL_SEED = 0x5bd1e995;
-
-type AttemptHooks = Pick<UpstreamContract, 'attempt' | 'replied' | 'settled'>;
-
-/** Attempts are told only to what the rules of this upstream need. */
-function hooksOf({ balance, sticky, passive }: UpstreamSpec): AttemptHooks {
-  const attempt: AttemptHooks['attempt'][number][] = [];
-  const replied: AttemptHooks['replied'][number][] = [];
-  const settled: AttemptHooks['settled'][number][] = [];
-  if (balance === 'least-request' || balance === 'p2c' || balance === 'ewma') {
-    attempt.push((a) => void (a.target as Endpoint).load.inFlight++);
-    settled.push((a) => void (a.target as Endpoint).load.inFlight--);
-  }
-  if (balance === 'ewma') {
-    replied.push((a) => {
-      const now = performance.now();
-      (a.target as Endpoint).load.observe(now - a.startedAt, now);
-    });
-    // A target that does not answer at all is as slow as it was waited for, at least.
-    settled.push((a) => {
-      if (a.fault !== null && a.status === 0)
-        (a.target as Endpoint).load.observe(Math.max(FAILURE_MS, a.endedAt - a.startedAt), a.endedAt);
-    });
-  }
-  if (sticky !== null) replied.push((a, head) => sticky.stamp(a, head));
-  if (passive !== null) settled.push((a) => passive.settled(a, (a.target as Endpoint).key));
-  return { attempt, replied, settled };
-}
-
-/** What a failure counts as, however quick it was: else a target that refuses would look like the fastest. */
-const FAILURE_MS = 1_000;
