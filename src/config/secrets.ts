@@ -62,9 +62,10 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
   const pems = listOf(data.upstreams).flatMap((_, i) =>
     ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
-  const keys = listOf(data.upstreams).map(
-    (_, i): Place => ({ path: ['upstreams', i, 'sticky', 'secret'], trim: true }),
-  );
+  const keys = listOf(data.upstreams).map((_, i): Place => ({
+    path: ['upstreams', i, 'sticky', 'secret'],
+    trim: true,
+  }));
   const https = ['listen', 'https'];
   const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
     ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),

@@ -16,15 +16,10 @@ const hashKey = z
   .describe('ip, path, header:NAME, cookie:NAME or query:NAME; a request without it goes by its ip.');
 
 export const balance = z
-  .union(
-    [z.enum(['round-robin', 'least-request', 'p2c', 'ewma', 'random']), z.strictObject({ hash: hashKey })],
-    {
-      error: ({ input }) =>
-        typeof input === 'string'
-          ? `"${input}" is no rule: use round-robin, least-request, p2c, ewma, random or { hash: … }`
-          : undefined,
-    },
-  )
+  .union([
+    z.enum(['round-robin', 'least-request', 'p2c', 'ewma', 'random']),
+    z.strictObject({ hash: hashKey }),
+  ])
   .default('round-robin')
   .describe(
     'Rule that chooses a target. round-robin: smooth, weighted; least-request: fewest in flight; p2c: the less busy of two; ewma: of two by latency and requests in flight; random; hash: the same key, the same target.',

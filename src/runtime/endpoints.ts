@@ -31,7 +31,12 @@ export class KeptEndpoints implements Endpoints {
     const pool = JSON.stringify([id, options]);
     const load = `${id} ${key}`;
     const transport = this.#keep.use(POOL, pool, () => new H1Pool(options));
-    const endpoint = new Endpoint(spec, key, transport, this.#keep.use(LOAD, load, () => new Load()));
+    const endpoint = new Endpoint(
+      spec,
+      key,
+      transport,
+      this.#keep.use(LOAD, load, () => new Load()),
+    );
     this.#claims.set(endpoint, { pool, load });
     return endpoint;
   }
@@ -42,6 +47,11 @@ export class KeptEndpoints implements Endpoints {
     this.#claims.delete(endpoint);
     this.#keep.release(POOL, claim.pool);
     this.#keep.release(LOAD, claim.load);
+  }
+
+  /** Gives all of them back. */
+  close(): void {
+    for (const endpoint of [...this.#claims.keys()]) this.free(endpoint);
   }
 
   #poolOptions(spec: TargetSpec, address: string | null, others: readonly string[]): H1PoolOptions {

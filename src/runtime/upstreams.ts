@@ -4,12 +4,12 @@ import type { Facts } from '../contracts/facts.ts';
 import type { Keep, Upstream as UpstreamContract } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import { inertFacts } from '../lib/inert.ts';
+import { PrivateWords } from '../stores/words.ts';
 import { PassiveWatch } from '../upstream/passive.ts';
 import { targetSpecs } from '../upstream/spec.ts';
 import { Sticky } from '../upstream/sticky.ts';
 import { Upstream, type Knowledge, type UpstreamSpec } from '../upstream/upstream.ts';
 import { KeptEndpoints } from './endpoints.ts';
-import { localWords } from './words.ts';
 
 /** Kinds of facts that change who is chosen, and whether their ids begin with that of the upstream. */
 const STIRRING = { 'target-health': true, ejection: true, weight: true, addresses: false } as const;
@@ -26,7 +26,7 @@ export class Upstreams {
   readonly #secret = randomBytes(16).toString('hex');
 
   /** @param words Counters of failures; shared, the workers of a node count together. */
-  constructor(keep: Keep, facts: Facts = inertFacts, words: SharedWords = localWords()) {
+  constructor(keep: Keep, facts: Facts = inertFacts, words: SharedWords = new PrivateWords()) {
     this.#keep = keep;
     this.#facts = facts;
     this.#words = words;
@@ -68,9 +68,17 @@ export class Upstreams {
       passive:
         health?.passive === undefined
           ? null
-          : new PassiveWatch(id, health.passive, this.#words, (key) => this.#facts.tell('suspect', `${id} ${key}`, {})),
+          : new PassiveWatch(id, health.passive, this.#words, (key) =>
+              this.#facts.tell('suspect', `${id} ${key}`, {}),
+            ),
     };
-    return new Upstream(spec, this.#knowledgeOf(id), new KeptEndpoints(this.#keep, config));
+    const endpoints = new KeptEndpoints(this.#keep, config);
+    try {
+      return new Upstream(spec, this.#knowledgeOf(id), endpoints);
+    } catch (error) {
+      endpoints.close();
+      throw error;
+    }
   }
 
   #secretOf(given: string | object | undefined): string {
@@ -96,7 +104,6 @@ export class Upstreams {
   #refresh(): void {
     const stirred = new Set(this.#stirred);
     this.#stirred.clear();
-    for (const upstream of this.#living)
-      if (stirred.has('') || stirred.has(upstream.id)) upstream.refresh();
+    for (const upstream of this.#living) if (stirred.has('') || stirred.has(upstream.id)) upstream.refresh();
   }
 }

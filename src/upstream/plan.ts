@@ -36,7 +36,8 @@ interface Tier<T> {
 export function plan<T extends Candidate>(all: readonly T[], zone: string | null, panic: number): Level<T>[] {
   const tiers = tiersOf(all.filter(({ weight, health }) => weight > 0 && health !== 'unknown'));
   const reach = tiers.reduce((sum, { capacity }) => sum + capacity, 0);
-  if (reach === 0 && panic > 0) return tiers.map((tier, i) => ({ share: i === 0 ? 1 : 0, members: tier.all }));
+  if (reach === 0 && panic > 0)
+    return tiers.map((tier, i) => ({ share: i === 0 ? 1 : 0, members: tier.all }));
   // Above 1 the first ones carry all of it; below 1 each takes more than it should.
   const scale = reach < 1 ? 1 / reach : 1;
   let left = 1;

@@ -19,7 +19,10 @@ export interface Member extends Target {
 }
 
 /** Those of `members` that were not tried; all of them when none is left, or when nothing was tried. */
-export function untried<T extends Target>(members: readonly T[], tried: readonly Target[] | null): readonly T[] {
+export function untried<T extends Target>(
+  members: readonly T[],
+  tried: readonly Target[] | null,
+): readonly T[] {
   if (tried === null) return members;
   const left = members.filter((each) => !tried.includes(each));
   return left.length === 0 ? members : left;

@@ -46,7 +46,7 @@ function fill(members: readonly Member[]): Uint16Array {
   const at = members.map(({ key }) => hash32(key) % PLACES);
   const stride = members.map(({ key }) => (hash32(key, 0x9747b28c) % (PLACES - 1)) + 1);
   const due = new Float64Array(count);
-  for (let filled = 0; filled < PLACES; ) {
+  for (let filled = 0; filled < PLACES;) {
     for (let i = 0; i < count && filled < PLACES; i++) {
       due[i]! += members[i]!.weight / heaviest;
       if (due[i]! < 1) continue;

@@ -39,7 +39,8 @@ export interface Place {
 export function makeDialer({ host, port, alternate }: Place, options: TlsOptions | null): Dialer {
   const address = host.replace(/^\[(.*)\]$/, '$1');
   // Node asks `lookup` for names only; the root's name can never be one that somebody means.
-  const place = alternate === undefined ? { host: address, port } : { host: '.', port, ...either(address, alternate) };
+  const place =
+    alternate === undefined ? { host: address, port } : { host: '.', port, ...either(address, alternate) };
   return options === null ? plainDialer(place) : tlsDialer(place, address, options);
 }
 
