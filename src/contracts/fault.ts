@@ -18,12 +18,17 @@ const kind = (status: number, side: Side, title: string, proxy: string | null = 
  */
 export const FAULTS = Object.freeze({
   bad_request: kind(400, 'client', 'Bad request'),
+  unauthorized: kind(401, 'client', 'Unauthorized'),
   forbidden: kind(403, 'client', 'Forbidden'),
   not_found: kind(404, 'client', 'No route matches'),
   method_not_allowed: kind(405, 'client', 'Method not allowed'),
   body_timeout: kind(408, 'client', 'The request body stalled'),
+  conflict: kind(409, 'client', 'Conflict'),
   length_required: kind(411, 'client', 'Length required'),
+  precondition_failed: kind(412, 'client', 'Precondition failed'),
   body_too_large: kind(413, 'client', 'Request body too large'),
+  media_type: kind(415, 'client', 'Unsupported media type'),
+  unprocessable: kind(422, 'client', 'Unprocessable content'),
   headers_too_large: kind(431, 'client', 'Request header fields too large'),
   client_left: kind(499, 'client', 'The client left'),
   internal: kind(500, 'gateway', 'Internal error'),
