@@ -30,7 +30,7 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const upstreams = new Upstreams(new Keep());
-  const services = makeServices(meter, inertServices.limits);
+  const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,

@@ -1,3 +1,5 @@
+import { AUTHENTICATORS } from '../auth/index.ts';
+import type { BoundAuthenticator } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
@@ -6,6 +8,7 @@ import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CidrSet } from '../lib/cidr.ts';
+import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
 import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
@@ -70,7 +73,7 @@ function assemble(
     notFound,
     notAllowed,
     refused: notFound,
-    identityHeaders: new NameSet(IDENTITY_FIELDS),
+    identityHeaders: new NameSet([...IDENTITY_FIELDS, ...sentFields(config)]),
     trusts,
     find(wanted: Wanted, match: Match): Route {
       const route = find(table, wanted, match);
@@ -90,6 +93,23 @@ function assemble(
     },
   };
 }
+
+/** The options of policies as written: at the root, and of each route. */
+const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unknown>>[] => [
+  config.policies,
+  ...config.routes.map((route) => route.policies),
+];
+
+/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
+function sentFields(config: GatewayConfig): string[] {
+  return placesOf(config).flatMap((options) =>
+    AUTHENTICATORS.flatMap((each) =>
+      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
+    ),
+  );
+}
+
+const isOn = (written: unknown): boolean => written !== undefined && written !== false;
 
 function compileRoute(
   route: RouteConfig,
@@ -138,13 +158,19 @@ function compilePolicies(
   first: Route['request'] = [],
 ): HookArrays {
   let slots = 0;
-  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }), services };
+  const site: Site = {
+    route,
+    params,
+    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    authenticators: () => bindAuthenticators(route, options, services),
+    services,
+  };
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {
-    const written = options[policy.name];
-    if (written === undefined || written === false) continue;
+    const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
+    if (!isOn(written)) continue;
     const hooks = policy.compile(written, site);
     if (hooks === null) continue;
     all.push(hooks);
@@ -164,6 +190,25 @@ function compilePolicies(
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
     slots,
   };
+}
+
+/** The one `auth` policy is in effect where any authenticator is. */
+function authOptions(options: Readonly<Record<string, unknown>>): unknown {
+  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
+  return asked ? (options.auth ?? {}) : options.auth;
+}
+
+function bindAuthenticators(
+  route: RouteInfo,
+  options: Readonly<Record<string, unknown>>,
+  services: Services,
+): BoundAuthenticator[] {
+  const site = { route, consumers: noConsumers, services: services.auth };
+  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
+    name: each.name,
+    check: each.compile(options[each.name], site),
+    challenge: each.challenge(options[each.name]),
+  }));
 }
 
 function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {
