@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { ThreadVerifier } from './auth/verifier.ts';
-import type { Facts } from './contracts/facts.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
@@ -33,21 +32,17 @@ const NO_WORDS =
 const VERIFY = fileURLToPath(new URL('./verify.js', import.meta.url));
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble(
-  { slot, blockWrite, sharedMemory }: WorkerEnvironment,
-  output: Output,
-  log: Logger,
-  facts: Facts,
-): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
+  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
+  const upstreams = new Upstreams(new Keep(), facts, words);
   let threads = 1;
   const verifier = new ThreadVerifier(VERIFY, () => threads);
   const services = makeServices(meter, inertServices.limits, { facts, verifier });
@@ -116,7 +111,7 @@ function main(): void {
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   const facts = openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log, facts), { exit, warn });
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

@@ -15,9 +15,10 @@ export interface Inlined {
 }
 
 /**
- * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, addresses and
- * credentials of the store, the certificates and keys of upstreams, of the store and of the TLS listener, and keys
- * of token issuers. Where no secret stands, a bare path means its file too. Paths are relative to the configuration file.
+ * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of cookies,
+ * addresses and credentials of the store, the certificates and keys of upstreams, of the store and of the TLS
+ * listener, and keys of token issuers. Where only PEM may stand, a bare path means its file too. Paths are relative
+ * to the configuration file.
  */
 export function inlineFiles(
   data: Readonly<Record<string, unknown>>,
@@ -63,6 +64,10 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
   const pems = listOf(data.upstreams).flatMap((_, i) =>
     ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
+  const keys = listOf(data.upstreams).map((_, i): Place => ({
+    path: ['upstreams', i, 'sticky', 'secret'],
+    trim: true,
+  }));
   const https = ['listen', 'https'];
   const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
     ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),
@@ -71,6 +76,7 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
     ...tokens,
     ...storePlaces(mapOf(data.store)),
     ...pems,
+    ...keys,
     ...certificates,
     { path: [...https, 'clientCa'], bare: true },
     ...issuerKeys(data),

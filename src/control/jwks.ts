@@ -4,6 +4,7 @@ import { isSymmetric, readJwk } from '../auth/keys.ts';
 import type { GatewayConfig } from '../contracts/config.ts';
 import type { Facts } from '../contracts/facts.ts';
 import { fetchJson, type Fetched } from './fetch-json.ts';
+import type { Outcome } from './publish.ts';
 
 /** In milliseconds. */
 export interface JwksTimes {
@@ -80,6 +81,24 @@ export class JwksFetcher {
       this.#sources.set(url, source);
       this.#ask(source);
     }
+  }
+
+  /**
+   * A publication that follows: key sets are asked for before workers need them, and forgotten with the last
+   * configuration that named them.
+   */
+  around(
+    first: GatewayConfig,
+    publish: (next: GatewayConfig) => Promise<Outcome>,
+  ): (next: GatewayConfig) => Promise<Outcome> {
+    let served = first;
+    return async (next) => {
+      this.follow(served, next);
+      const outcome = await publish(next);
+      if (outcome.ok) served = next;
+      this.follow(served);
+      return outcome;
+    };
   }
 
   /** Ends all refreshing. */
