@@ -37,6 +37,8 @@ export const FAULTS = Object.freeze({
   no_target: kind(503, 'upstream', 'No upstream target is available', 'destination_unavailable'),
   pool_full: kind(503, 'gateway', 'Too many requests wait for this upstream', 'connection_limit_reached'),
   overload: kind(503, 'gateway', 'The gateway is at its limit'),
+  breaker_open: kind(503, 'gateway', 'The upstream is failing and gets no requests', 'destination_unavailable'),
+  upstream_busy: kind(503, 'gateway', 'The upstream is at its limit', 'connection_limit_reached'),
   connect_timeout: kind(
     504,
     'upstream',
@@ -53,6 +55,8 @@ export type FaultCode = keyof typeof FAULTS;
 export interface Fault {
   readonly code: FaultCode;
   readonly detail: string;
+  /** Seconds after which it is worth trying again; absent = the usual one second of a 503. */
+  readonly retryAfter?: number;
 }
 
 /** A fault with its detail (default: the title of its kind). */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, pem, planned, plannedValue } from './blocks.ts';
+import { breaker, concurrency, fallback, hedge, retry } from './resilience.ts';
 import { duration } from './units.ts';
 
 /** The `upstreams` part of the configuration. */
@@ -54,12 +55,12 @@ export const upstream = z.strictObject({
       verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
     })
     .optional(),
-  retry: planned('retry'),
+  retry: retry.optional(),
   health: planned('health'),
-  breaker: planned('breaker'),
+  breaker: breaker.optional(),
   slowStart: planned('slowStart'),
-  hedge: planned('hedge'),
-  concurrency: planned('concurrency'),
+  hedge: hedge.optional(),
+  concurrency: concurrency.optional(),
   sticky: planned('sticky'),
-  fallback: planned('fallback'),
+  fallback: fallback.optional(),
 });
