@@ -12,7 +12,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 
 /** Sends the exchange to its upstream. */
 export function forward(x: Exchange, upstream: Upstream): void {
-  const target = upstream.pick(null);
+  const target = upstream.pick(x, null);
   if (target === null) return fail(x, fault('no_target'));
   attempt(x, upstream, target);
 }
@@ -20,11 +20,13 @@ export function forward(x: Exchange, upstream: Upstream): void {
 function attempt(x: Exchange, upstream: Upstream, target: Target): void {
   const number = ++x.attempts;
   const head = requestHead(x, upstream, target);
-  const next = new Attempt(x, number, target, head, onFailure);
+  const next = new Attempt(x, number, upstream, target, head, onFailure);
   x.attempt = next;
   x.target = target.id;
   const hooks = x.route.attempt;
   for (let i = 0; i < hooks.length; i++) hooks[i]!(next);
+  const own = upstream.attempt;
+  for (let i = 0; i < own.length; i++) own[i]!(next);
   const { timeouts } = x.route;
   if (number === 1 && timeouts.request > 0) x.replyBy = next.startedAt + timeouts.request;
   target.transport.open(head, timeouts, x.replyBy, next);
@@ -39,7 +41,7 @@ function onFailure(failed: Attempt, cause: Fault, unsent: boolean): void {
   if (x.finished) return;
   const stale = unsent && failed.reused && failed.number === 1;
   if (stale && !x.started && !failed.bodyStarted && IDEMPOTENT.has(x.method)) {
-    attempt(x, x.route.upstream!, failed.target);
+    attempt(x, failed.upstream, failed.target);
     return;
   }
   fail(x, cause);
