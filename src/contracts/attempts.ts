@@ -81,7 +81,14 @@ export interface Pass {
   left(): void;
 }
 
-/** One rung of the fallback ladder. */
+/** One rung of the fallback ladder: another upstream, or a reply. */
 export type Rung =
-  | { readonly upstream: Upstream; readonly timeouts: Timeouts; readonly reply: null }
-  | { readonly upstream: null; readonly timeouts: null; readonly reply: Reply };
+  | {
+      readonly upstream: Upstream;
+      /** Of that upstream. */
+      readonly timeouts: Timeouts;
+      /** What holds there if the upstream has no rules of its own. */
+      readonly rules: AttemptRules;
+      readonly reply: null;
+    }
+  | { readonly upstream: null; readonly reply: Reply };
