@@ -20,17 +20,23 @@ import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
+import { OwnWords } from './upstream/own-words.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(
+  { slot, blockWrite }: WorkerEnvironment,
+  output: Output,
+  log: Logger,
+  facts: FactBoard,
+): Work {
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
-  const services = makeServices(meter, inertServices.limits);
+  const upstreams = new Upstreams(new Keep(), { words: new OwnWords(), facts, meter });
+  const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -94,8 +100,8 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  new WorkerRole(channel, assemble(env, output, log, facts), { exit, warn });
 }
 
 main();

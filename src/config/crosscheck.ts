@@ -1,4 +1,5 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkFallbacks } from './check-fallback.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkUpstreams } from './check-upstreams.ts';
@@ -22,6 +23,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
       );
   checkTokens(data, report);
   checkUpstreams(data, report);
+  checkFallbacks(data, report, warn);
   checkRoutes(data, report);
 }
 

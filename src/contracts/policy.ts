@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { AuthServices, BoundAuthenticator } from './auth.ts';
 import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
 import type { Reply } from './http.ts';
 import type { LimitStore } from './stores.ts';
@@ -38,6 +39,8 @@ export interface Site {
   /** Path parameters of the route's patterns, so that templates can be checked: name -> index in `Exchange.params`. */
   readonly params: ReadonlyMap<string, number>;
   slot<T>(): Slot<T>;
+  /** The authenticators in effect on this route, in the order in which they are asked; for the `auth` policy. */
+  authenticators(): readonly BoundAuthenticator[];
   readonly services: Services;
 }
 
@@ -49,6 +52,7 @@ export interface Count {
 /** What a process offers to policies. Where a configuration is only checked, they do nothing. */
 export interface Services {
   readonly limits: LimitStore;
+  readonly auth: AuthServices;
   /**
    * A counter of the contract (the key of its family in `observe/families.ts`), labels in declared order; never
    * a value that a client can choose.

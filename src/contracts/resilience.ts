@@ -31,7 +31,9 @@ export const retry = z
       .describe('Retries as a share of the requests of the last 10 seconds; 10 a second are always allowed.'),
     backoff: duration
       .prefault('25ms')
-      .describe('Longest wait before the first retry; doubles with each, random below it, at most ten times it.'),
+      .describe(
+        'Longest wait before the first retry; doubles with each, random below it, at most ten times it.',
+      ),
     bufferBytes: size
       .prefault('64KB')
       .describe('Largest request body that is kept so that it can be repeated.'),
@@ -75,27 +77,33 @@ const bounds = z.strictObject({
   max: z.int().min(1).max(65_535).default(1000).describe('Highest limit of one worker.'),
 });
 
+const ADAPTIVE = bounds.parse({});
+
 export const concurrency = z
   .union(
     [z.literal('adaptive'), z.strictObject({ adaptive: bounds.prefault({}) })],
     'adaptive, or { adaptive: { min, max } }',
   )
-  .describe('Requests waiting for a reply head, per worker: the limit follows how the upstream’s pace changes.');
+  .transform((written) => (written === 'adaptive' ? ADAPTIVE : written.adaptive))
+  .describe(
+    'Requests waiting for a reply head, per worker: the limit follows how the upstream’s pace changes.',
+  );
 
 /** What a route's `class` may be, the most important first. */
 export const CLASSES = ['high', 'normal', 'low'] as const;
+
+/** A reply that the gateway gives instead. */
+const respond = z.strictObject({
+  status: z.int().min(200).max(599).default(503),
+  body: z.string().default(''),
+  headers: z.record(z.string(), z.string()).default({}),
+});
 
 const rung = z.union(
   [
     z.strictObject({ upstream: z.string().describe('Id of the upstream that is asked instead.') }),
     z.strictObject({ stale: z.literal(true).describe('An expired reply of the cache.') }),
-    z.strictObject({
-      respond: z.strictObject({
-        status: z.int().min(200).max(599).default(503),
-        body: z.string().default(''),
-        headers: z.record(z.string(), z.string()).default({}),
-      }),
-    }),
+    z.strictObject({ respond: respond.describe('A reply that the gateway gives itself.') }),
   ],
   '{ upstream: ID }, { stale: true } or { respond: { status, body, headers } }',
 );

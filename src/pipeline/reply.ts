@@ -1,4 +1,4 @@
-import { FAULTS, fault, type Fault } from '../contracts/fault.ts';
+import { FAULTS, fault, type Fault, type FaultCode } from '../contracts/fault.ts';
 import type { Headers, Reply, ReplyHead } from '../contracts/http.ts';
 import { EMPTY } from '../contracts/transport.ts';
 import { problemReply } from '../lib/problem.ts';
@@ -34,7 +34,7 @@ export function fail(x: Exchange, cause: Fault): void {
     x.down.cut();
     return;
   }
-  answer(x, problemReply(cause.code, cause.detail, x.id, extraFields(x, cause)));
+  answer(x, problemReply(cause.code, cause.detail, x.id, cause.headers ?? extraFields(x, cause.code)));
 }
 
 /** Hands the upstream's head to the client. False = a policy replaced the reply: the attempt is of no use any more. */
@@ -106,8 +106,7 @@ const headOf = (reply: Reply): BlockHead =>
 
 const RETRY_AFTER: Headers = ['retry-after', '1'];
 
-function extraFields(x: Exchange, { code, retryAfter }: Fault): Headers | undefined {
+function extraFields(x: Exchange, code: FaultCode): Headers | undefined {
   if (code === 'method_not_allowed') return ['allow', x.allow];
-  if (retryAfter !== undefined) return ['retry-after', String(retryAfter)];
   return FAULTS[code].status === 503 ? RETRY_AFTER : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Identity, RequestHead } from '../contracts/http.ts';
+import type { RequestHead } from '../contracts/http.ts';
 import type { Upstream } from '../contracts/runtime.ts';
 import type { Target } from '../contracts/transport.ts';
 import { newSpanId } from '../lib/ids.ts';
@@ -34,10 +34,5 @@ function addedFields(x: Exchange): string {
     '\r\ntraceparent: ' +
     traceparent +
     '\r\nvia: 1.1 sluice\r\n';
-  return x.identity === null ? added : added + identityFields(x.identity);
-}
-
-function identityFields({ consumer, user }: Identity): string {
-  const id = consumer === null ? '' : `x-consumer-id: ${consumer}\r\n`;
-  return user === null ? id : `${id}x-user-id: ${user}\r\n`;
+  return x.identity === null ? added : added + x.identity.fields;
 }

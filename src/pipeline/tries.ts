@@ -59,9 +59,6 @@ export class Tries implements Owner {
     retry.budget.note(now);
     hedge?.budget.note(now);
     this.#launch(null);
-    if (this.#main === null || hedge === null || !mayDouble(this.#x)) return;
-    const after = hedge.afterMs;
-    if (after < Infinity) wheel.arm(this.#timer, after, now);
   }
 
   /** The exchange is over: nothing is tried any more. */
@@ -141,6 +138,12 @@ export class Tries implements Owner {
     }
     this.#count++;
     this.#main = this.#open(target, pass);
+    if (this.#count === 1) this.#awaitHedge();
+  }
+
+  #awaitHedge(): void {
+    const after = this.#rules.hedge?.afterMs ?? Infinity;
+    if (after < Infinity && mayDouble(this.#x)) wheel.arm(this.#timer, after, performance.now());
   }
 
   #launchHedge(): void {

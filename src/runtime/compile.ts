@@ -1,17 +1,20 @@
+import { AUTHENTICATORS } from '../auth/index.ts';
+import type { BoundAuthenticator } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
-import type { Headers, Reply } from '../contracts/http.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
 import type { Timeouts } from '../contracts/transport.ts';
+import { CLASSES } from '../contracts/resilience.ts';
 import { CidrSet } from '../lib/cidr.ts';
+import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
-import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { sharedParams } from '../router/pattern.ts';
+import { compileReply } from './fixed-reply.ts';
 import type { Observer } from './observer.ts';
 import { httpsRedirect } from './redirect.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -70,7 +73,7 @@ function assemble(
     notFound,
     notAllowed,
     refused: notFound,
-    identityHeaders: new NameSet(IDENTITY_FIELDS),
+    identityHeaders: new NameSet([...IDENTITY_FIELDS, ...sentFields(config)]),
     trusts,
     find(wanted: Wanted, match: Match): Route {
       const route = find(table, wanted, match);
@@ -91,6 +94,23 @@ function assemble(
   };
 }
 
+/** The options of policies as written: at the root, and of each route. */
+const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unknown>>[] => [
+  config.policies,
+  ...config.routes.map((route) => route.policies),
+];
+
+/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
+function sentFields(config: GatewayConfig): string[] {
+  return placesOf(config).flatMap((options) =>
+    AUTHENTICATORS.flatMap((each) =>
+      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
+    ),
+  );
+}
+
+const isOn = (written: unknown): boolean => written !== undefined && written !== false;
+
 function compileRoute(
   route: RouteConfig,
   config: GatewayConfig,
@@ -107,6 +127,7 @@ function compileRoute(
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
+    rank: CLASSES.indexOf(route.class),
     timeouts:
       base === null ? NO_TIMEOUTS : { ...base, firstByte: base.firstByte ?? 0, ...given(route.timeouts) },
     bodyBytes: route.bodyBytes ?? config.limits.bodyBytes,
@@ -123,6 +144,7 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route
     refuse,
     upstream: null,
     timeouts: NO_TIMEOUTS,
+    rank: 0,
     bodyBytes: config.limits.bodyBytes,
   };
 }
@@ -138,13 +160,19 @@ function compilePolicies(
   first: Route['request'] = [],
 ): HookArrays {
   let slots = 0;
-  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }), services };
+  const site: Site = {
+    route,
+    params,
+    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    authenticators: () => bindAuthenticators(route, options, services),
+    services,
+  };
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {
-    const written = options[policy.name];
-    if (written === undefined || written === false) continue;
+    const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
+    if (!isOn(written)) continue;
     const hooks = policy.compile(written, site);
     if (hooks === null) continue;
     all.push(hooks);
@@ -166,11 +194,23 @@ function compilePolicies(
   };
 }
 
-function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {
-  const list: Headers = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
-  if (body !== '' && headers['content-type'] === undefined)
-    list.push('content-type', 'text/plain; charset=utf-8');
-  return { status, headers: list, body: Buffer.from(body), block: encodeBlock(list) };
+/** The one `auth` policy is in effect where any authenticator is. */
+function authOptions(options: Readonly<Record<string, unknown>>): unknown {
+  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
+  return asked ? (options.auth ?? {}) : options.auth;
+}
+
+function bindAuthenticators(
+  route: RouteInfo,
+  options: Readonly<Record<string, unknown>>,
+  services: Services,
+): BoundAuthenticator[] {
+  const site = { route, consumers: noConsumers, services: services.auth };
+  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
+    name: each.name,
+    check: each.compile(options[each.name], site),
+    challenge: each.challenge(options[each.name]),
+  }));
 }
 
 /** Only the keys that were written: an absent override must not hide the upstream's value. */

@@ -4,26 +4,32 @@ import type { Target } from '../contracts/transport.ts';
 import type { TlsOptions } from '../upstream/h1/dial.ts';
 import { H1Pool } from '../upstream/h1/pool.ts';
 import { Upstream } from '../upstream/upstream.ts';
+import { claimRules, deafRules, type RuleParts } from './attempt-rules.ts';
 
 const POOL = 'pool';
 
 /** Makes upstreams of a configuration; connection pools live on over reloads as long as nothing about them changed. */
 export class Upstreams {
   readonly #keep: Keep;
+  readonly #parts: RuleParts;
 
-  constructor(keep: Keep) {
+  constructor(keep: Keep, parts: RuleParts = deafRules) {
     this.#keep = keep;
+    this.#parts = parts;
   }
 
   /** @returns The upstreams by id, and what gives their pools back. */
   claim(config: GatewayConfig): { upstreams: ReadonlyMap<string, UpstreamContract>; release: () => void } {
     const claimed: string[] = [];
-    const upstreams = new Map<string, UpstreamContract>();
+    const upstreams = new Map<string, Upstream>();
+    let releaseRules = () => {};
     const release = () => {
       for (const identity of claimed.splice(0)) this.#keep.release(POOL, identity);
+      releaseRules();
     };
     try {
       for (const upstream of config.upstreams) upstreams.set(upstream.id, this.#make(upstream, claimed));
+      releaseRules = claimRules(config, upstreams, this.#keep, this.#parts);
     } catch (error) {
       release();
       throw error;
@@ -31,7 +37,7 @@ export class Upstreams {
     return { upstreams, release };
   }
 
-  #make(upstream: UpstreamConfig, claimed: string[]): UpstreamContract {
+  #make(upstream: UpstreamConfig, claimed: string[]): Upstream {
     const { id, host } = upstream;
     const targets = upstream.targets.map(({ url, weight }): Target => {
       const { host: authority, hostname, port, protocol } = new URL(url);

@@ -106,7 +106,8 @@ export class AdaptiveLimit {
       const gradient = Math.min(1, Math.max(0.5, (TOLERANCE * this.#alone) / mean));
       const next = this.#limit * gradient + Math.sqrt(this.#limit);
       // A limit that nobody reaches says nothing about what the upstream can bear.
-      if (next < this.#limit || this.#most * 2 >= this.#limit) this.#limit = Math.min(max, Math.max(min, next));
+      if (next < this.#limit || this.#most * 2 >= this.#limit)
+        this.#limit = Math.min(max, Math.max(min, next));
     }
     if (now >= this.#nextLook) {
       this.#before = this.#limit;

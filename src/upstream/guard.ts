@@ -34,8 +34,8 @@ export class Guard implements GuardContract {
 
 /** Says when the breaker lets a probe through. */
 export function breakerOpen(breaker: Breaker): Fault {
-  const retryAfter = Math.max(1, Math.ceil(breaker.waitMs / 1000));
-  return { ...fault('breaker_open'), retryAfter };
+  const seconds = Math.max(1, Math.ceil(breaker.waitMs / 1000));
+  return { ...fault('breaker_open'), headers: ['retry-after', String(seconds)] };
 }
 
 /** Whether the fault tells something about the upstream. */

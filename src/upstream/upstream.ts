@@ -1,3 +1,4 @@
+import type { AttemptRules } from '../contracts/attempts.ts';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Upstream as UpstreamContract } from '../contracts/runtime.ts';
 import type { Target } from '../contracts/transport.ts';
@@ -11,6 +12,8 @@ export class Upstream implements UpstreamContract {
   readonly attempt = [];
   readonly replied = [];
   readonly settled = [];
+  /** Set once all upstreams are there: a fallback names others. */
+  rules: AttemptRules | null = null;
   readonly #balancer: Balancer;
 
   constructor(id: string, host: UpstreamContract['host'], targets: readonly Target[]) {

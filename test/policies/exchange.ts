@@ -61,6 +61,7 @@ export function compile(name: string, options: unknown, params: Record<string, n
     route,
     params: new Map(Object.entries(params)),
     slot: () => ({ index: slots++ }),
+    authenticators: () => [],
     services: inertServices,
   };
   return policy.compile(options, site);

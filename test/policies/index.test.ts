@@ -15,6 +15,7 @@ const site = {
     ['*', 1],
   ]),
   slot: () => ({ index: 0 }),
+  authenticators: () => [],
   services: inertServices,
 };
 
