@@ -3,7 +3,7 @@ import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
-import { fromEnv, LOG_FD } from './ipc/environment.ts';
+import { fromEnv, LOG_FD, MEMORY_FD } from './ipc/environment.ts';
 import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
@@ -20,11 +20,15 @@ import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
-import { OwnWords } from './upstream/own-words.ts';
+import { join } from './stores/shared-memory.ts';
+import { PrivateWords, WordDirectory } from './stores/words.ts';
+
+const NO_WORDS =
+  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
 function assemble(
-  { slot, blockWrite }: WorkerEnvironment,
+  { slot, blockWrite, sharedMemory }: WorkerEnvironment,
   output: Output,
   log: Logger,
   facts: FactBoard,
@@ -35,7 +39,9 @@ function assemble(
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep(), { words: new OwnWords(), facts, meter });
+  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
+  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
+  const upstreams = new Upstreams(new Keep(), { words, facts, meter });
   const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
@@ -53,7 +59,7 @@ function assemble(
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer, services });
+      return compile(snapshot, { upstreams, observer, services, words });
     },
     serve(runtime) {
       const { config } = runtime;

@@ -5,12 +5,12 @@ import type { Keep } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import { FAMILIES } from '../observe/families.ts';
 import { Meter } from '../observe/metrics.ts';
+import { PrivateWords } from '../stores/words.ts';
 import { BreakerSet } from '../upstream/breaker-set.ts';
 import { Budget } from '../upstream/budget.ts';
 import { AdaptiveLimit } from '../upstream/concurrency.ts';
 import { Guard } from '../upstream/guard.ts';
 import { Hedge } from '../upstream/hedge.ts';
-import { OwnWords } from '../upstream/own-words.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { compileReply } from './fixed-reply.ts';
 
@@ -24,7 +24,7 @@ export interface RuleParts {
 
 /** Reaches nobody: for compiling a configuration only to see whether it can be served. */
 export const deafRules: RuleParts = {
-  words: new OwnWords(),
+  words: new PrivateWords(),
   facts: { get: () => undefined, on: () => () => undefined },
   meter: new Meter(),
 };
