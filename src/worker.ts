@@ -27,12 +27,8 @@ const NO_WORDS =
   'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble(
-  { slot, blockWrite, sharedMemory }: WorkerEnvironment,
-  output: Output,
-  log: Logger,
-  facts: FactBoard,
-): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
+  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
@@ -41,7 +37,7 @@ function assemble(
   );
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const upstreams = new Upstreams(new Keep(), { words, facts, meter });
+  const upstreams = new Upstreams(new Keep(), facts, words, meter);
   const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
@@ -107,7 +103,7 @@ function main(): void {
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   const facts = openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log, facts), { exit, warn });
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

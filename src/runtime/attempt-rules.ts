@@ -4,8 +4,7 @@ import type { Facts } from '../contracts/facts.ts';
 import type { Keep } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import { FAMILIES } from '../observe/families.ts';
-import { Meter } from '../observe/metrics.ts';
-import { PrivateWords } from '../stores/words.ts';
+import type { Meter } from '../observe/metrics.ts';
 import { BreakerSet } from '../upstream/breaker-set.ts';
 import { Budget } from '../upstream/budget.ts';
 import { AdaptiveLimit } from '../upstream/concurrency.ts';
@@ -21,13 +20,6 @@ export interface RuleParts {
   readonly facts: Pick<Facts, 'get' | 'on'>;
   readonly meter: Meter;
 }
-
-/** Reaches nobody: for compiling a configuration only to see whether it can be served. */
-export const deafRules: RuleParts = {
-  words: new PrivateWords(),
-  facts: { get: () => undefined, on: () => () => undefined },
-  meter: new Meter(),
-};
 
 /** Retries a second that an upstream may have whatever its traffic. */
 const RETRY_FLOOR = 10;
