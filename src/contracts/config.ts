@@ -142,7 +142,10 @@ export const envelope = z.strictObject({
   consumers: planned('consumers'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
-  rateLimitHeaders: planned('rateLimitHeaders'),
+  rateLimitHeaders: z
+    .enum(['standard', 'legacy', 'both', 'none'])
+    .default('standard')
+    .describe('How replies tell of limits: RateLimit-Policy and RateLimit, X-RateLimit-*, both, or neither.'),
 });
 
 /** What a user writes. */

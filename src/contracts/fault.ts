@@ -24,6 +24,7 @@ export const FAULTS = Object.freeze({
   body_timeout: kind(408, 'client', 'The request body stalled'),
   length_required: kind(411, 'client', 'Length required'),
   body_too_large: kind(413, 'client', 'Request body too large'),
+  rate_limited: kind(429, 'client', 'Too many requests'),
   headers_too_large: kind(431, 'client', 'Request header fields too large'),
   client_left: kind(499, 'client', 'The client left'),
   internal: kind(500, 'gateway', 'Internal error'),

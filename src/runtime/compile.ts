@@ -99,11 +99,10 @@ function compileRoute(
   parts: Parts,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
-  const options = { ...config.policies, ...route.policies };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), parts, first),
+    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), parts, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -118,7 +117,7 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config.policies, new Map(), parts),
+    ...compilePolicies(info, config, {}, new Map(), parts),
     respond: null,
     refuse,
     upstream: null,
@@ -132,20 +131,24 @@ type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | '
 /** The table's order is the running order, after hooks that go `first`; replies pass in reverse. */
 function compilePolicies(
   route: RouteInfo,
-  options: Readonly<Record<string, unknown>>,
+  config: GatewayConfig,
+  own: RouteConfig['policies'],
   params: ReadonlyMap<string, number>,
   { observer, services }: Parts,
   first: Route['request'] = [],
 ): HookArrays {
-  let slots = 0;
-  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }), services };
+  const { rateLimitHeaders } = config;
+  const slots = new Slots();
+  const slot: Site['slot'] = (shared) => slots.take(shared);
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {
-    const written = options[policy.name];
+    const owned = Object.hasOwn(own, policy.name);
+    const written = (owned ? own : config.policies)[policy.name];
     if (written === undefined || written === false) continue;
-    const hooks = policy.compile(written, site);
+    const scope = owned ? route.id : 'global';
+    const hooks = policy.compile(written, { route, params, scope, rateLimitHeaders, slot, services });
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
@@ -162,8 +165,22 @@ function compilePolicies(
       observer.settled(route),
     ],
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
-    slots,
+    slots: slots.count,
   };
+}
+
+/** Numbers the slots of one route. */
+class Slots {
+  count = 0;
+  readonly #shared = new Map<string, Slot<never>>();
+
+  take<T>(shared?: string): Slot<T> {
+    const known = shared === undefined ? undefined : this.#shared.get(shared);
+    if (known !== undefined) return known;
+    const slot: Slot<never> = { index: this.count++ };
+    if (shared !== undefined) this.#shared.set(shared, slot);
+    return slot;
+  }
 }
 
 function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {

@@ -93,7 +93,6 @@ test('what is not there yet is told, each with its place, and nothing else is', 
     '25:5 upstreams.0.fallback',
     '28:1 consumers',
     '37:7 routes.0.policies.jwt',
-    '38:7 routes.0.policies.limit',
     '43:7 routes.0.policies.cache',
   ]);
   for (const { message } of mistakes)

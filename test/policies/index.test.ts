@@ -14,6 +14,8 @@ const site = {
     ['id', 0],
     ['*', 1],
   ]),
+  scope: 'r',
+  rateLimitHeaders: 'standard' as const,
   slot: () => ({ index: 0 }),
   services: inertServices,
 };
@@ -35,6 +37,7 @@ test('the order is the contract’s', () => {
     'limit',
     'auth',
     'access',
+    'limit',
     'cache',
     'rewrite',
     'headers',
@@ -47,8 +50,13 @@ test('every file of this folder is a policy of the table', () => {
   const files = readdirSync(join(import.meta.dirname, '..', '..', 'src', 'policies'))
     .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
     .map((file) => file.slice(0, -'.ts'.length));
-  expect(POLICIES.map((policy) => policy.name).sort()).toEqual(files.sort());
+  expect([...new Set(POLICIES.map((policy) => policy.name))].sort()).toEqual(files.sort());
 });
+
+/** Options may be one map, or that or a list of such maps. */
+function propertiesOf({ properties, anyOf }: z.core.JSONSchema.BaseSchema): Record<string, unknown> {
+  return properties ?? (anyOf?.[0] as z.core.JSONSchema.BaseSchema | undefined)?.properties ?? {};
+}
 
 describe.each(POLICIES.map((policy) => [policy.name, policy] as const))('%s', (name, policy) => {
   test('checks its options even when it is compiled without a loader', () => {
@@ -69,8 +77,9 @@ describe.each(POLICIES.map((policy) => [policy.name, policy] as const))('%s', (n
 
   test('describes every key in its JSON Schema', () => {
     const schema = z.toJSONSchema(policy.schema, { io: 'input' });
-    expect(Object.entries(schema.properties ?? {})).not.toEqual([]);
-    for (const [key, value] of Object.entries(schema.properties ?? {}))
+    const properties = Object.entries(propertiesOf(schema));
+    expect(properties).not.toEqual([]);
+    for (const [key, value] of properties)
       expect((value as { description?: string }).description, key).toMatch(/\.$|\)$/);
   });
 });
