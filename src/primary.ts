@@ -20,6 +20,7 @@ import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
 import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
+import { makeSharedState, reclaimFor } from './control/shared-state.ts';
 import { Shutdown } from './control/shutdown.ts';
 import { ConfigWatch } from './control/watch.ts';
 import { makeLogger } from './observe/logger.ts';
@@ -87,7 +88,9 @@ class Primary {
     }
 
     const size = config.workers === 'auto' ? availableParallelism() : config.workers;
-    const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, log: this.#log });
+    const memory = makeSharedState(config, size, this.#log);
+    const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
+    if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
     primaryFacts(fleet);
     const publisher = new Publisher({ fleet, log: this.#log });

@@ -1,6 +1,7 @@
 import { parseCidr } from '../lib/cidr.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkStore } from './check-store.ts';
 import { checkUpstreams } from './check-upstreams.ts';
 import type { Report } from './mistakes.ts';
 import { isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
@@ -21,6 +22,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
         `"${text}" is not an address or a block: write 10.0.0.0/8, 2001:db8::/32 or one address`,
       );
   checkTokens(data, report);
+  checkStore(data, report);
   checkUpstreams(data, report);
   checkRoutes(data, report);
 }

@@ -2,8 +2,8 @@ import { ZodError } from 'zod';
 import type { Slot } from '../contracts/exchange.ts';
 import type { Site } from '../contracts/policy.ts';
 import { inertServices } from '../lib/inert.ts';
-import type { AnyPolicy } from '../policies/index.ts';
 import { sharedParams } from '../router/pattern.ts';
+import type { Block } from './blocks.ts';
 import { check } from './issues.ts';
 import type { Path, Report } from './mistakes.ts';
 import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
@@ -28,7 +28,7 @@ export interface Place {
 export function checkPolicies(
   policies: unknown,
   { path, site }: Place,
-  table: readonly AnyPolicy[],
+  table: readonly Block[],
   report: Report,
 ): Record<string, unknown> {
   const parsed: Record<string, unknown> = {};
@@ -52,7 +52,7 @@ export function checkPolicies(
 }
 
 /** What only shows when a policy is compiled: a template that names a parameter the route does not have. */
-function checkFit(policy: AnyPolicy, options: unknown, { path, site }: Place, report: Report): void {
+function checkFit(policy: Block, options: unknown, { path, site }: Place, report: Report): void {
   try {
     policy.compile(options, site);
   } catch (error) {
@@ -82,11 +82,12 @@ function siteOf(id: string, upstreamId: string | null, params: Site['params']): 
     scope: id === '-' ? 'global' : id,
     rateLimitHeaders: 'standard',
     slot: <T>(): Slot<T> => ({ index: slots++ }),
+    authenticators: () => [],
     services: inertServices,
   };
 }
 
-function unknownPolicy(name: string, table: readonly AnyPolicy[]): string {
+function unknownPolicy(name: string, table: readonly Block[]): string {
   if (PLANNED.has(name)) return `${name} is not in this version of Sluice yet: remove this block`;
   const known = table.map((each) => each.name);
   return `unknown policy "${name}": ${remedy(name, known, 'remove it')}`;

@@ -7,6 +7,15 @@ export interface FactValues {
   readonly 'target-health': { readonly healthy: boolean };
   /** Addresses that a host name stands for; id: the name. From the primary. */
   readonly addresses: readonly string[];
+  /** Keys of a token issuer; id: URL of the key set. From the primary, after every attempt to fetch it. */
+  readonly jwks: {
+    /** Usable public keys (RFC 7517); null = it could never be fetched. */
+    readonly keys: readonly Readonly<Record<string, unknown>>[] | null;
+    /** When the last attempt began, in milliseconds since 1970. */
+    readonly askedAt: number;
+  };
+  /** A token names a key that is not in the set; id: URL of the key set. From workers. */
+  readonly 'unknown-kid': Readonly<Record<never, never>>;
 }
 
 export type FactKind = keyof FactValues;

@@ -59,12 +59,20 @@ export interface Reply {
   readonly block?: Uint8Array;
 }
 
-/** Who is calling, as the authenticator that accepted the caller saw it. */
+/** Who is calling, as the authenticator that accepted the caller saw it. Made by `lib/identity.ts`. */
 export interface Identity {
+  /** Id of a configured consumer. */
   readonly consumer: string | null;
+  /** `sub` of a token, name of a user. */
   readonly user: string | null;
-  /** Id of the stored key that was shown; null or absent where the caller proved himself in another way. */
-  readonly keyId?: string | null;
   readonly groups: readonly string[];
   readonly scopes: readonly string[];
+  /** Id of the API key that was used. */
+  readonly keyId: string | null;
+  /** `jti` of the token that was used. */
+  readonly tokenId: string | null;
+  /** Fields for the upstream beyond `X-Consumer-Id` and `X-User-Id`, lower-case names. */
+  readonly claims: Headers;
+  /** All fields that tell the upstream who calls, as checked lines `name: value\r\n…`. */
+  readonly fields: string;
 }

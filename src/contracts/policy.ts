@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { AuthServices, BoundAuthenticator } from './auth.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
 import type { Reply } from './http.ts';
@@ -47,6 +48,8 @@ export interface Site {
   readonly rateLimitHeaders: GatewayConfig['rateLimitHeaders'];
   /** A policy that acts at several places of the order names its slot, so that each of them gets the same one. */
   slot<T>(shared?: string): Slot<T>;
+  /** The authenticators in effect on this route, in the order in which they are asked; for the `auth` policy. */
+  authenticators(): readonly BoundAuthenticator[];
   readonly services: Services;
 }
 
@@ -58,6 +61,7 @@ export interface Count {
 /** What a process offers to policies. Where a configuration is only checked, they do nothing. */
 export interface Services {
   readonly limits: LimitStore;
+  readonly auth: AuthServices;
   /**
    * A counter of the contract (the key of its family in `observe/families.ts`), labels in declared order; never
    * a value that a client can choose.

@@ -38,6 +38,8 @@ export interface FleetOptions {
   readonly exec: string;
   /** Told to each worker at birth. */
   readonly blockWrite?: boolean;
+  /** The memory that workers inherit; absent = none. */
+  readonly memory?: { readonly fd: number; readonly length: number } | null;
   readonly log: Logger;
   readonly backoff?: Backoff;
 }
@@ -88,7 +90,8 @@ export class Fleet {
       exec: this.#options.exec,
       args: [],
       serialization: 'advanced',
-      stdio: [...STDIO],
+      // What workers share comes last: `MEMORY_FD`.
+      stdio: [...STDIO, this.#options.memory?.fd ?? 'ignore'],
     });
     for (const slot of this.#slots) this.#fork(slot, false);
     this.#watchdog = setInterval(() => this.#tick(), 1_000);
@@ -119,7 +122,8 @@ export class Fleet {
     slot.respawn = null;
     slot.bornAt = performance.now();
     slot.silent = 0;
-    const worker = fork(toEnv({ slot: slot.number, blockWrite: this.#options.blockWrite ?? false }));
+    const { blockWrite = false, memory } = this.#options;
+    const worker = fork(toEnv({ slot: slot.number, blockWrite, sharedMemory: memory?.length ?? 0 }));
     if (worker === null) return this.#gone(slot, 'could not be started');
     const warn = (line: string) => this.#options.log.warn({ worker: slot.number }, line);
     const channel = openChannel<ToPrimary, ToWorker>(worker, { warn, patient: true });

@@ -1,11 +1,15 @@
+import { AUTHENTICATORS } from '../auth/index.ts';
+import type { BoundAuthenticator } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
 import type { Headers, Reply } from '../contracts/http.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
+import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CidrSet } from '../lib/cidr.ts';
+import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
 import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
@@ -21,6 +25,8 @@ export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
   readonly services: Services;
+  /** What the workers of a node know together. */
+  readonly words: SharedWords;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
@@ -70,7 +76,7 @@ function assemble(
     notFound,
     notAllowed,
     refused: notFound,
-    identityHeaders: new NameSet(IDENTITY_FIELDS),
+    identityHeaders: new NameSet([...IDENTITY_FIELDS, ...sentFields(config)]),
     trusts,
     find(wanted: Wanted, match: Match): Route {
       const route = find(table, wanted, match);
@@ -90,6 +96,23 @@ function assemble(
     },
   };
 }
+
+/** The options of policies as written: at the root, and of each route. */
+const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unknown>>[] => [
+  config.policies,
+  ...config.routes.map((route) => route.policies),
+];
+
+/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
+function sentFields(config: GatewayConfig): string[] {
+  return placesOf(config).flatMap((options) =>
+    AUTHENTICATORS.flatMap((each) =>
+      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
+    ),
+  );
+}
+
+const isOn = (written: unknown): boolean => written !== undefined && written !== false;
 
 function compileRoute(
   route: RouteConfig,
@@ -137,18 +160,24 @@ function compilePolicies(
   { observer, services }: Parts,
   first: Route['request'] = [],
 ): HookArrays {
-  const { rateLimitHeaders } = config;
+  const options = { ...config.policies, ...own };
   const slots = new Slots();
-  const slot: Site['slot'] = (shared) => slots.take(shared);
+  const site: Omit<Site, 'scope'> = {
+    route,
+    params,
+    rateLimitHeaders: config.rateLimitHeaders,
+    slot: (shared) => slots.take(shared),
+    authenticators: () => bindAuthenticators(route, options, services),
+    services,
+  };
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {
-    const owned = Object.hasOwn(own, policy.name);
-    const written = (owned ? own : config.policies)[policy.name];
-    if (written === undefined || written === false) continue;
-    const scope = owned ? route.id : 'global';
-    const hooks = policy.compile(written, { route, params, scope, rateLimitHeaders, slot, services });
+    const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
+    if (!isOn(written)) continue;
+    const scope = Object.hasOwn(own, policy.name) ? route.id : 'global';
+    const hooks = policy.compile(written, { ...site, scope });
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
@@ -181,6 +210,25 @@ class Slots {
     if (shared !== undefined) this.#shared.set(shared, slot);
     return slot;
   }
+}
+
+/** The one `auth` policy is in effect where any authenticator is. */
+function authOptions(options: Readonly<Record<string, unknown>>): unknown {
+  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
+  return asked ? (options.auth ?? {}) : options.auth;
+}
+
+function bindAuthenticators(
+  route: RouteInfo,
+  options: Readonly<Record<string, unknown>>,
+  services: Services,
+): BoundAuthenticator[] {
+  const site = { route, consumers: noConsumers, services: services.auth };
+  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
+    name: each.name,
+    check: each.compile(options[each.name], site),
+    challenge: each.challenge(options[each.name]),
+  }));
 }
 
 function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {

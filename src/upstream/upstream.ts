@@ -1,3 +1,4 @@
+import type { Exchange } from '../contracts/exchange.ts';
 import type { Upstream as UpstreamContract } from '../contracts/runtime.ts';
 import type { Target } from '../contracts/transport.ts';
 import { RoundRobin, type Balancer } from './balance.ts';
@@ -7,6 +8,9 @@ export class Upstream implements UpstreamContract {
   readonly id: string;
   readonly host: UpstreamContract['host'];
   readonly targets: readonly Target[];
+  readonly attempt = [];
+  readonly replied = [];
+  readonly settled = [];
   readonly #balancer: Balancer;
 
   constructor(id: string, host: UpstreamContract['host'], targets: readonly Target[]) {
@@ -16,7 +20,7 @@ export class Upstream implements UpstreamContract {
     this.#balancer = new RoundRobin(targets);
   }
 
-  pick(not: Target | null): Target | null {
-    return this.#balancer.pick(not);
+  pick(x: Exchange, tried: readonly Target[] | null): Target | null {
+    return this.#balancer.pick(x, tried);
   }
 }

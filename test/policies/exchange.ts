@@ -63,6 +63,7 @@ export function compile(name: string, options: unknown, params: Record<string, n
     scope: route.id,
     rateLimitHeaders: 'standard',
     slot: () => ({ index: slots++ }),
+    authenticators: () => [],
     services: inertServices,
   };
   return policy.compile(options, site);

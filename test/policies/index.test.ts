@@ -17,6 +17,7 @@ const site = {
   scope: 'r',
   rateLimitHeaders: 'standard' as const,
   slot: () => ({ index: 0 }),
+  authenticators: () => [],
   services: inertServices,
 };
 

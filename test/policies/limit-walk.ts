@@ -1,5 +1,6 @@
 import type { Hooks, Site } from '../../src/contracts/policy.ts';
 import type { Identity, Reply } from '../../src/contracts/http.ts';
+import { inertServices } from '../../src/lib/inert.ts';
 import { BlockHead, decodeBlock, encodeBlock } from '../../src/lib/reply-head.ts';
 import { limitAnyone, limitCallers } from '../../src/policies/limit.ts';
 import { limitSchema } from '../../src/policies/shared/limit-options.ts';
@@ -7,7 +8,7 @@ import { getField } from '../../src/lib/fields.ts';
 import { exchange, type Asked } from './exchange.ts';
 import { PlainStore } from './limit-store.ts';
 
-export interface Site_ {
+export interface Setting {
   scope?: string;
   route?: string;
   headers?: Site['rateLimitHeaders'];
@@ -22,6 +23,17 @@ export interface Answer {
   readonly limit: string;
 }
 
+const NOBODY: Identity = {
+  consumer: null,
+  user: null,
+  groups: [],
+  scopes: [],
+  keyId: null,
+  tokenId: null,
+  claims: [],
+  fields: '',
+};
+
 /** Ends an exchange: runs the done hooks. */
 type Finish = () => void;
 
@@ -33,7 +45,7 @@ export class Limited {
   readonly #early: Hooks | null;
   readonly #late: Hooks | null;
 
-  constructor(written: unknown, options: Site_ = {}) {
+  constructor(written: unknown, options: Setting = {}) {
     const { scope = 'users', route = 'users', headers = 'standard' } = options;
     this.store = options.store ?? new PlainStore();
     const slots = new Map<string, { index: number }>();
@@ -41,6 +53,7 @@ export class Limited {
     const site: Site = {
       route: { id: route, upstreamId: null },
       params: new Map(),
+      authenticators: () => [],
       scope,
       rateLimitHeaders: headers,
       slot: (shared = `#${count}`) => {
@@ -48,6 +61,7 @@ export class Limited {
         return slots.get(shared)!;
       },
       services: {
+        ...inertServices,
         limits: this.store,
         counter: (family, ...labels) => ({
           inc: () => void this.decisions.push([family, ...labels].join(' ')),
@@ -81,7 +95,7 @@ export class Limited {
     };
     let reply = await step(this.#early);
     const { as, deny } = asked;
-    if (as !== undefined) x.identity = { consumer: null, user: null, groups: [], scopes: [], ...as };
+    if (as !== undefined) x.identity = { ...NOBODY, ...as };
     if (reply === undefined && deny !== undefined) reply = { status: deny, headers: [], body: null };
     reply ??= await step(this.#late);
     reply ??= { status: upstream, headers: ['ratelimit', '"theirs";r=1'], body: null };

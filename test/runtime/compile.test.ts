@@ -4,9 +4,13 @@ import { envelope } from '../../src/contracts/config.ts';
 import type { Match, Wanted } from '../../src/contracts/runtime.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { Keep } from '../../src/runtime/keep.ts';
+import type { Exchange } from '../../src/contracts/exchange.ts';
 import { deafObserver } from '../../src/runtime/observer.ts';
 import { Upstreams } from '../../src/runtime/upstreams.ts';
+import { PrivateWords } from '../../src/stores/words.ts';
 
+/** Round robin does not look at it. */
+const x = {} as Exchange;
 const upstream = (id: string, extra: object = {}) => ({
   id,
   targets: [{ url: 'http://127.0.0.1:1' }],
@@ -21,7 +25,8 @@ const route = (id: string, extra: object = {}) => ({
 
 function make(config: object, keep = new Keep(), generation = 1) {
   const snapshot = { generation, config: envelope.parse({ version: 1, ...config }) };
-  const parts = { upstreams: new Upstreams(keep), observer: deafObserver, services: inertServices };
+  const upstreams = new Upstreams(keep);
+  const parts = { upstreams, observer: deafObserver, services: inertServices, words: new PrivateWords() };
   return { keep, runtime: compile(snapshot, parts) };
 }
 
@@ -76,7 +81,8 @@ test('a route’s policy replaces the global one, and `false` switches it off', 
 test('pools live on over a reload that changes nothing about them, and go with their last exchange', () => {
   const config = { upstreams: [upstream('u')], routes: [route('a')] };
   const { keep, runtime: first } = make(config);
-  const pool = (runtime: typeof first) => runtime.find(wanted('/a'), match()).upstream!.pick(null)!.transport;
+  const pool = (runtime: typeof first) =>
+    runtime.find(wanted('/a'), match()).upstream!.pick(x, null)!.transport;
   const transport = pool(first);
   const { runtime: second } = make(config, keep, 2);
   expect(pool(second)).toBe(transport);
