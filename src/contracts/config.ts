@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { fileRef, id, planned, port } from './blocks.ts';
+import { fileRef, id, port } from './blocks.ts';
+import { consumer } from './consumer.ts';
 import { limits } from './limits.ts';
 import { listen } from './listen.ts';
 import { store } from './store.ts';
@@ -139,7 +140,7 @@ export const envelope = z.strictObject({
   limits: limits.prefault({}),
   log: log.prefault({}),
   upstreams: z.array(upstream).default([]),
-  consumers: planned('consumers'),
+  consumers: z.array(consumer).default([]).describe('Who may call, and by which credentials.'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
   rateLimitHeaders: z

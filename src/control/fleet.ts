@@ -44,6 +44,11 @@ export interface FleetOptions {
   readonly backoff?: Backoff;
 }
 
+/**
+ * Lets V8 inline four times as much of a request's walk into one piece of machine code as it does by itself: 3 % less
+ * time for the gateway's own code (`native-bench/walk.mjs`).
+ */
+const V8_FLAGS = ['--max-inlined-bytecode-size-cumulative=4000'];
 const BACKOFF: Backoff = { first: 100, longest: 10_000, healthy: 10_000 };
 /** Seconds without a metrics push after which a worker counts as stalled. */
 const STALLED_AFTER = 10;
@@ -89,6 +94,7 @@ export class Fleet {
     cluster.setupPrimary({
       exec: this.#options.exec,
       args: [],
+      execArgv: [...process.execArgv, ...V8_FLAGS],
       serialization: 'advanced',
       // What workers share comes last: `MEMORY_FD`.
       stdio: [...STDIO, this.#options.memory?.fd ?? 'ignore'],

@@ -91,7 +91,6 @@ test('what is not there yet is told, each with its place, and nothing else is', 
     '23:5 upstreams.0.breaker',
     '24:5 upstreams.0.slowStart',
     '25:5 upstreams.0.fallback',
-    '28:1 consumers',
     '37:7 routes.0.policies.jwt',
     '43:7 routes.0.policies.cache',
   ]);
