@@ -56,7 +56,7 @@ test('every file of this folder is a policy of the table', () => {
 
 /** Options may be one map, or that or a list of such maps. */
 function propertiesOf({ properties, anyOf }: z.core.JSONSchema.BaseSchema): Record<string, unknown> {
-  return properties ?? (anyOf?.[0] as z.core.JSONSchema.BaseSchema | undefined)?.properties ?? {};
+  return properties ?? anyOf?.[0]?.properties ?? {};
 }
 
 describe.each(POLICIES.map((policy) => [policy.name, policy] as const))('%s', (name, policy) => {

@@ -17,7 +17,7 @@ export interface Setting {
 
 export interface Answer {
   readonly status: number;
-  get(name: string): string | undefined;
+  readonly get: (name: string) => string | undefined;
   readonly body: string;
   /** What the policy noted for the access log. */
   readonly limit: string;
@@ -118,7 +118,7 @@ export class Limited {
     for (const hooks of [this.#early, this.#late]) hooks?.done?.(x);
     return async () => {
       this.store.release();
-      await Promise.all(steps);
+      for (const step of steps) await step;
     };
   }
 }
