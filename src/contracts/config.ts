@@ -135,6 +135,12 @@ export const envelope = z.strictObject({
   drainDelay: duration
     .prefault('0s')
     .describe('How long listeners stay open after SIGTERM, readiness already 503.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where this node runs: targets of the same zone are preferred.'),
   trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-* are believed.'),
   store: store.prefault({}),
   limits: limits.prefault({}),
