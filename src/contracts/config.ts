@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileRef, id, planned, port } from './blocks.ts';
+import { fileRef, id, port } from './blocks.ts';
 import { consumer } from './consumer.ts';
 import { limits } from './limits.ts';
 import { listen } from './listen.ts';
@@ -154,7 +154,10 @@ export const envelope = z.strictObject({
   consumers: z.array(consumer).default([]).describe('Who may call, and by which credentials.'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
-  rateLimitHeaders: planned('rateLimitHeaders'),
+  rateLimitHeaders: z
+    .enum(['standard', 'legacy', 'both', 'none'])
+    .default('standard')
+    .describe('How replies tell of limits: RateLimit-Policy and RateLimit, X-RateLimit-*, both, or neither.'),
 });
 
 /** What a user writes. */

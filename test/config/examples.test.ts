@@ -86,7 +86,6 @@ test('what is not there yet is told, each with its place, and nothing else is', 
     '9:103 limits.connectionsPerIp',
     '9:127 limits.requestsPerIp',
     '37:7 routes.0.policies.jwt',
-    '38:7 routes.0.policies.limit',
     '43:7 routes.0.policies.cache',
   ]);
   for (const { message } of mistakes)
