@@ -30,8 +30,6 @@ export function fixedKeys(keys: readonly VerifyKey[]): KeySet {
   return { find: (kid, algorithm) => choose(keys, kid, algorithm, false), coming: () => null };
 }
 
-/** How long a worker does without asking the primary again: as long as the primary does not ask the issuer. */
-export const UNKNOWN_KID_MS = 30_000;
 /** Longest wait of a request for a key that may be new. */
 const PATIENCE_MS = 1_000;
 /** More requests than this do not wait at the same time. */
@@ -55,7 +53,7 @@ export class RemoteKeys implements KeySet {
   readonly #url: string;
   readonly #facts: Facts;
   #keys: readonly VerifyKey[] | null = null;
-  #askedAt = 0;
+  #askAgainAt = 0;
   #waiting: Wait | null = null;
 
   constructor(url: string, facts: Facts) {
@@ -73,7 +71,7 @@ export class RemoteKeys implements KeySet {
   }
 
   coming(now: number): Promise<void> | null {
-    if (this.#keys !== null && now - this.#askedAt < UNKNOWN_KID_MS) return null;
+    if (this.#keys !== null && now < this.#askAgainAt) return null;
     let wait = this.#waiting;
     if (wait === null) {
       this.#waiting = wait = new Wait();
@@ -86,8 +84,8 @@ export class RemoteKeys implements KeySet {
   }
 
   /** Keys that stay keep their identity, so that what they have proved stays proved; keys that went are dead. */
-  #take({ keys, askedAt }: FactValues['jwks']): void {
-    this.#askedAt = askedAt;
+  #take({ keys, askAgainAt }: FactValues['jwks']): void {
+    this.#askAgainAt = askAgainAt;
     if (keys !== null) {
       const old = this.#keys ?? [];
       const next = keys.flatMap((jwk) => {

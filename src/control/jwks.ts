@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { UNKNOWN_KID_MS } from '../auth/keyset.ts';
 import { isSymmetric, readJwk } from '../auth/keys.ts';
 import type { GatewayConfig } from '../contracts/config.ts';
 import type { Facts } from '../contracts/facts.ts';
@@ -24,7 +23,7 @@ const TIMES: JwksTimes = {
   shortest: 60_000,
   longest: 3_600_000,
   retry: 1_000,
-  unknownKid: UNKNOWN_KID_MS,
+  unknownKid: 30_000,
   timeout: 5_000,
 };
 
@@ -135,7 +134,8 @@ export class JwksFetcher {
       source.failures = 0;
       source.keys = found;
     }
-    this.#facts.tell('jwks', source.url, { keys: source.keys, askedAt: source.askedAt });
+    const askAgainAt = source.askedAt + this.#times.unknownKid;
+    this.#facts.tell('jwks', source.url, { keys: source.keys, askAgainAt });
     source.timer = setTimeout(() => this.#ask(source), this.#pause(source, fetched));
     source.timer.unref();
   }

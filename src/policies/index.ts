@@ -3,6 +3,7 @@ import { auth } from './auth.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
 import { ip } from './ip.ts';
+import { limitAnyone, limitCallers } from './limit.ts';
 import { requestId } from './request-id.ts';
 import { rewrite } from './rewrite.ts';
 
@@ -24,7 +25,9 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(requestId),
   sealed(ip),
   sealed(cors),
+  sealed(limitAnyone),
   sealed(auth),
+  sealed(limitCallers),
   sealed(rewrite),
   sealed(headers),
 ];
