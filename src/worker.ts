@@ -8,6 +8,7 @@ import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
 import { AccessLog } from './observe/access-log.ts';
+import { FAMILIES } from './observe/families.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
@@ -20,14 +21,11 @@ import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
-import { join } from './stores/shared-memory.ts';
-import { PrivateWords, WordDirectory } from './stores/words.ts';
-
-const NO_WORDS =
-  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
+import { openEmbedded } from './stores/open.ts';
+import type { Embedded } from './stores/open.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(env: WorkerEnvironment, output: Output, log: Logger): Work {
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
@@ -35,18 +33,17 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const upstreams = new Upstreams(new Keep());
-  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
-  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const services = makeServices(meter, inertServices.limits, inertServices.auth);
+  const { limits, words } = openStores(env, meter, log);
+  const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
-    blockWrite,
+    env.blockWrite,
     () => current.runtime,
     (line) => log.warn(line),
   );
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
-    worker: slot,
+    worker: env.slot,
     activeRequests: () => flight.active,
     connections: () => listeners.connections,
     droppedLines: () => output.dropped,
@@ -66,6 +63,17 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
     },
     deltas: () => meter.deltas(),
   };
+}
+
+function openStores({ slot, workers, sharedMemory }: WorkerEnvironment, meter: Meter, log: Logger): Embedded {
+  const full = meter.counter(FAMILIES.limitTableFull);
+  return openEmbedded({
+    worker: slot,
+    workers,
+    shared: sharedMemory > 0 ? { fd: MEMORY_FD, length: sharedMemory } : null,
+    full: () => full.inc(),
+    warn: (line) => log.warn(line),
+  });
 }
 
 /** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */

@@ -129,7 +129,8 @@ export class Fleet {
     slot.bornAt = performance.now();
     slot.silent = 0;
     const { blockWrite = false, memory } = this.#options;
-    const worker = fork(toEnv({ slot: slot.number, blockWrite, sharedMemory: memory?.length ?? 0 }));
+    const born = { slot: slot.number, workers: this.size, blockWrite, sharedMemory: memory?.length ?? 0 };
+    const worker = fork(toEnv(born));
     if (worker === null) return this.#gone(slot, 'could not be started');
     const warn = (line: string) => this.#options.log.warn({ worker: slot.number }, line);
     const channel = openChannel<ToPrimary, ToWorker>(worker, { warn, patient: true });

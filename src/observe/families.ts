@@ -70,6 +70,10 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  limitTableFull: counter(
+    'sluice_limit_table_full_total',
+    'Decisions of limits about a key that found no place in the memory where this node counts.',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',
