@@ -25,15 +25,15 @@ import { openEmbedded } from './stores/open.ts';
 import type { Embedded } from './stores/open.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble(env: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
   const { limits, words } = openStores(env, meter, log);
+  const upstreams = new Upstreams(new Keep(), facts, words);
   const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
     env.blockWrite,
@@ -109,8 +109,8 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

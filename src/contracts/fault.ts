@@ -32,6 +32,7 @@ export const FAULTS = Object.freeze({
   body_too_large: kind(413, 'client', 'Request body too large'),
   media_type: kind(415, 'client', 'Unsupported media type'),
   unprocessable: kind(422, 'client', 'Unprocessable content'),
+  rate_limited: kind(429, 'client', 'Too many requests'),
   headers_too_large: kind(431, 'client', 'Request header fields too large'),
   client_left: kind(499, 'client', 'The client left'),
   internal: kind(500, 'gateway', 'Internal error'),

@@ -74,6 +74,13 @@ export const FAMILIES = Object.freeze({
     'sluice_limit_table_full_total',
     'Decisions of limits about a key that found no place in the memory where this node counts.',
   ),
+  limitDecisions: counter(
+    'sluice_limit_decisions_total',
+    'Answers of limits by decision: allowed, refused, or shadow (would have been refused).',
+    'route',
+    'limit',
+    'decision',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',

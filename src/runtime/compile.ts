@@ -122,11 +122,10 @@ function compileRoute(
   parts: Parts,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
-  const options = { ...config.policies, ...route.policies };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), parts, first),
+    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), parts, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -141,7 +140,7 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config.policies, new Map(), parts),
+    ...compilePolicies(info, config, {}, new Map(), parts),
     respond: null,
     refuse,
     upstream: null,
@@ -155,16 +154,19 @@ type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | '
 /** The table's order is the running order, after hooks that go `first`; replies pass in reverse. */
 function compilePolicies(
   route: RouteInfo,
-  options: Readonly<Record<string, unknown>>,
+  config: GatewayConfig,
+  own: RouteConfig['policies'],
   params: ReadonlyMap<string, number>,
   { observer, services }: Parts,
   first: Route['request'] = [],
 ): HookArrays {
-  let slots = 0;
-  const site: Site = {
+  const options = { ...config.policies, ...own };
+  const slots = new Slots();
+  const site: Omit<Site, 'scope'> = {
     route,
     params,
-    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    rateLimitHeaders: config.rateLimitHeaders,
+    slot: (shared) => slots.take(shared),
     authenticators: () => bindAuthenticators(route, options, services),
     services,
   };
@@ -174,7 +176,8 @@ function compilePolicies(
   for (const policy of POLICIES) {
     const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
     if (!isOn(written)) continue;
-    const hooks = policy.compile(written, site);
+    const scope = Object.hasOwn(own, policy.name) ? route.id : 'global';
+    const hooks = policy.compile(written, { ...site, scope });
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
@@ -191,8 +194,22 @@ function compilePolicies(
       observer.settled(route),
     ],
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
-    slots,
+    slots: slots.count,
   };
+}
+
+/** Numbers the slots of one route. */
+class Slots {
+  count = 0;
+  readonly #shared = new Map<string, Slot<never>>();
+
+  take<T>(shared?: string): Slot<T> {
+    const known = shared === undefined ? undefined : this.#shared.get(shared);
+    if (known !== undefined) return known;
+    const slot: Slot<never> = { index: this.count++ };
+    if (shared !== undefined) this.#shared.set(shared, slot);
+    return slot;
+  }
 }
 
 /** The one `auth` policy is in effect where any authenticator is. */
