@@ -33,7 +33,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
   const { limits, words } = openStores(env, meter, log);
-  const upstreams = new Upstreams(new Keep(), facts, words);
+  const upstreams = new Upstreams(new Keep(), facts, words, meter);
   const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
     env.blockWrite,
