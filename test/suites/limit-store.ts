@@ -121,7 +121,9 @@ export function limitStoreSuite(name: string, open: () => Opened | Promise<Opene
 
     test('capacity 10, refill 1/s, 15 at once: 10 pass', async () => {
       const bucket = make({ amount: 1, periodMs: 1_000, burst: 10 });
-      const verdicts = await Promise.all(Array.from({ length: 15 }, () => bucket.take('k', 1)));
+      const verdicts = await Promise.all(
+        Array.from({ length: 15 }, () => Promise.resolve(bucket.take('k', 1))),
+      );
       expect(verdicts.filter((verdict) => verdict >= 0)).toHaveLength(10);
     });
 
