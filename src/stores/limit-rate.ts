@@ -62,7 +62,7 @@ export class RateBucket implements Bucket {
     }
     if (now < key.refusedUntil && cost >= key.refusedCost) return this.#refusal(key, now);
     if (this.#authority.away) return this.#takeAlone(key, cost, now);
-    return this.#ask(key, cost, now);
+    return this.#ask(key, cost, key.asking ? 0 : this.#want(key, now), now);
   }
 
   give(name: string, cost: number): void {
@@ -75,7 +75,7 @@ export class RateBucket implements Bucket {
       return;
     }
     key.back += cost;
-    if (this.#rule.exact) void this.#ask(key, 0, now);
+    if (this.#rule.exact) void this.#ask(key, 0, 0, now);
     else this.#keys.owing.add(key);
   }
 
@@ -99,13 +99,12 @@ export class RateBucket implements Bucket {
     for (const key of owing) {
       if (++asks > AT_ONCE) break;
       owing.delete(key);
-      void this.#ask(key, 0, now);
+      void this.#ask(key, 0, 0, now);
     }
   }
 
   /** Asks Redis: one script, which also settles what this process owes or has left for the key. */
-  async #ask(key: RateKey, cost: number, now: number): Promise<Verdict> {
-    const want = key.asking ? 0 : this.#want(key, now);
+  async #ask(key: RateKey, cost: number, want: number, now: number): Promise<Verdict> {
     if (want > 0) key.asking = true;
     if (now >= key.leaseEnds) this.#endLease(key);
     const usable = now + SETTLE < key.unspentUntil ? key.unspent : 0;
@@ -146,8 +145,8 @@ export class RateBucket implements Bucket {
 
   /** Asks for the next lease while the present one is still being spent. */
   #renew(key: RateKey, now: number): void {
-    if (key.asking || this.#authority.away || this.#want(key, now) === 0) return;
-    void this.#ask(key, 0, now);
+    const want = key.asking || this.#authority.away ? 0 : this.#want(key, now);
+    if (want > 0) void this.#ask(key, 0, want, now);
   }
 
   /** How many tokens the key will want in one lease; 0 = it is not busy enough. */
