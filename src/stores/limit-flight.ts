@@ -18,6 +18,8 @@ export interface Lane {
   held: number;
   /** `performance.now()` when Redis last heard of it. */
   statedAt: number;
+  /** Whether Redis may believe something else. */
+  unsure: boolean;
   /** Questions on their way: the lane is not stated before they are answered. */
   asking: number;
 }
@@ -52,7 +54,7 @@ export class FlightBucket implements Bucket {
     const { lanes, authority } = this.#parts;
     let lane = lanes.get(key);
     if (lane === undefined) {
-      lane = { key, salt: saltOf(key), used: 0, held: 0, statedAt: 0, asking: 0 };
+      lane = { key, salt: saltOf(key), used: 0, held: 0, statedAt: 0, unsure: false, asking: 0 };
       lanes.set(key, lane);
     }
     if (authority.away) return this.#takeAlone(lane, cost);
@@ -75,12 +77,14 @@ export class FlightBucket implements Bucket {
 
   /** Gives back places that were free for a lease, and says again what is held. */
   settle(now: number): void {
-    for (const lane of this.#parts.lanes.values()) {
+    const { lanes, authority } = this.#parts;
+    for (const lane of lanes.values()) {
       if (lane.asking > 0) continue;
       const quiet = now - lane.statedAt;
       const free = lane.held - lane.used;
-      if (quiet > RESTATE || (free !== 0 && quiet > this.#lease)) this.#state(lane);
-      if (lane.held === 0 && lane.used === 0) this.#parts.lanes.delete(lane.key);
+      const due = lane.unsure || quiet > RESTATE || (free !== 0 && quiet > this.#lease);
+      if (due && !authority.away) this.#state(lane);
+      else if (lane.held === 0 && lane.used === 0 && !lane.unsure) lanes.delete(lane.key);
     }
   }
 
@@ -102,15 +106,18 @@ export class FlightBucket implements Bucket {
   /** Tells Redis what is in flight here, which gives back the rest. */
   #state(lane: Lane): void {
     lane.held = lane.used;
-    if (!this.#parts.authority.away) void this.#run(lane, lane.used, 0, 0);
+    lane.unsure = false;
+    void this.#run(lane, lane.used, 0, 0);
   }
 
-  #run(lane: Lane, held: number, cost: number, want: number): Promise<readonly number[] | null> {
+  async #run(lane: Lane, held: number, cost: number, want: number): Promise<readonly number[] | null> {
     const { authority, member } = this.#parts;
     const { amount, id } = this.#rule;
     lane.statedAt = performance.now();
     const args = [amount, member, held, cost, want, 4 * authority.members.count, BELIEVED];
-    return authority.ask('concurrency', `${id}:${lane.key}`, args);
+    const reply = await authority.ask('concurrency', `${id}:${lane.key}`, args);
+    if (reply === null) lane.unsure = true;
+    return reply;
   }
 
   #takeAlone(lane: Lane, cost: number): Verdict {
