@@ -3,7 +3,7 @@ import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
-import { fromEnv, LOG_FD } from './ipc/environment.ts';
+import { fromEnv, LOG_FD, MEMORY_FD } from './ipc/environment.ts';
 import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
@@ -20,16 +20,24 @@ import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
+import { join } from './stores/shared-memory.ts';
+import { PrivateWords, WordDirectory } from './stores/words.ts';
+
+const NO_WORDS =
+  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
+  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
+  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
+  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
+  const upstreams = new Upstreams(new Keep(), facts, words);
   const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
@@ -47,7 +55,7 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer, services });
+      return compile(snapshot, { upstreams, observer, services, words });
     },
     serve(runtime) {
       const { config } = runtime;
@@ -94,8 +102,8 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

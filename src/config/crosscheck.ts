@@ -1,4 +1,5 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkConsumers } from './check-consumers.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -14,6 +15,8 @@ import { isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
 export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkIds(data, 'upstreams', report);
   checkIds(data, 'routes', report);
+  checkIds(data, 'consumers', report);
+  checkConsumers(data, report, warn);
   checkListen(data, report, warn);
   for (const [i, text] of textsOf(data.trustedProxies))
     if (parseCidr(text) === null)

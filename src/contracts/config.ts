@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fileRef, id, planned, port } from './blocks.ts';
+import { consumer } from './consumer.ts';
 import { limits } from './limits.ts';
 import { listen } from './listen.ts';
 import { store } from './store.ts';
@@ -134,12 +135,18 @@ export const envelope = z.strictObject({
   drainDelay: duration
     .prefault('0s')
     .describe('How long listeners stay open after SIGTERM, readiness already 503.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where this node runs: targets of the same zone are preferred.'),
   trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-* are believed.'),
   store: store.prefault({}),
   limits: limits.prefault({}),
   log: log.prefault({}),
   upstreams: z.array(upstream).default([]),
-  consumers: planned('consumers'),
+  consumers: z.array(consumer).default([]).describe('Who may call, and by which credentials.'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
   rateLimitHeaders: planned('rateLimitHeaders'),

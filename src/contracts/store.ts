@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fileRef, pem } from './blocks.ts';
-import { duration } from './units.ts';
+import { duration, size } from './units.ts';
 
 /** The `store` part of the configuration: where limits, sessions and other shared state live. */
 
@@ -15,11 +15,28 @@ const url = secret.describe('redis://[user:password@]host[:port][/db], or rediss
 const between = (least: number, most: number) =>
   duration.refine((ms) => ms >= least && ms <= most, `must be from ${String(least)}ms to ${String(most)}ms`);
 
+const MB = 1024 ** 2;
+
+const memory = z.strictObject({
+  size: size
+    .refine((bytes) => bytes >= MB && bytes <= 1024 * MB, 'shared memory takes 1MB to 1GB')
+    .prefault('16MB')
+    .describe(
+      'Bytes that the workers share; a key that is being limited takes 32, twice that when all is well.',
+    ),
+  path: z
+    .string()
+    .min(1)
+    .default('/dev/shm')
+    .describe('Folder of a file system in memory; where it cannot be used, the folder for temporary files.'),
+});
+
 export const store = z.strictObject({
   kind: z
     .enum(['embedded', 'redis'])
     .default('embedded')
     .describe('Where limits are counted: embedded = in this node; redis = in a Redis that many nodes share.'),
+  memory: memory.prefault({}).describe('Memory in which the workers of a node count, whatever the kind.'),
   url: url.optional().describe('Address of the Redis; with cluster: of any node of it.'),
   urls: z.array(url).min(1).optional().describe('Addresses of several nodes of a Redis Cluster.'),
   cluster: z.boolean().default(false).describe('Whether it is a Redis Cluster.'),

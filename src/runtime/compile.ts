@@ -6,6 +6,7 @@ import type { FaultCode } from '../contracts/fault.ts';
 import type { Headers, Reply } from '../contracts/http.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
+import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CidrSet } from '../lib/cidr.ts';
 import { noConsumers } from '../lib/inert.ts';
@@ -24,6 +25,8 @@ export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
   readonly services: Services;
+  /** What the workers of a node know together. */
+  readonly words: SharedWords;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
