@@ -6,6 +6,8 @@ export interface Family {
   readonly labels: readonly string[];
   /** Upper bounds of a histogram's buckets in ascending order, without +Inf. */
   readonly buckets: readonly number[];
+  /** What the gauges of several workers are together; default: their sum. */
+  readonly together?: 'sum' | 'max';
 }
 
 const counter = (name: string, help: string, ...labels: string[]): Family => ({
@@ -69,6 +71,17 @@ export const FAMILIES = Object.freeze({
     'Attempts after the first one by outcome: ok, status_5xx, or the code of the fault.',
     'upstream',
     'outcome',
+  ),
+  limitStoreDegraded: {
+    ...gauge(
+      'sluice_limit_store_degraded',
+      '1 while Redis cannot be asked and this node enforces its part of every limit by itself.',
+    ),
+    together: 'max' as const,
+  },
+  limitStoreOperations: counter(
+    'sluice_limit_store_operations_total',
+    'Scripts sent to Redis for limits: those of decisions, leases and what is given back.',
   ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',

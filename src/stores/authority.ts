@@ -37,6 +37,9 @@ const nameOf = (algorithm: LimitAlgorithm): string => `sluice_${LIMIT_SCRIPTS[al
  */
 export class Authority {
   readonly members: Members;
+  /** Settles when Redis can be asked for the first time, or has not come in time. */
+  readonly ready: Promise<void>;
+  #come: () => void = () => undefined;
   readonly #client: RedisClient;
   readonly #commands: Readonly<Record<string, Command>>;
   readonly #timeout: number;
@@ -70,6 +73,10 @@ export class Authority {
       this.#client.defineCommand(nameOf(algorithm), { numberOfKeys: 1, lua: LIMIT_SCRIPTS[algorithm].lua });
     this.#client.defineCommand('sluice_members', { numberOfKeys: 1, lua: MEMBERS_SCRIPT });
     this.#commands = this.#client as unknown as Record<string, Command>;
+    this.ready = new Promise((resolve) => {
+      this.#come = resolve;
+      setTimeout(resolve, GRACE).unref();
+    });
     this.#beat = this.#schedule();
   }
 
@@ -179,6 +186,7 @@ export class Authority {
     this.members.heard(members, performance.now(), BELIEVED);
     if (!this.#away) return;
     this.#away = false;
+    this.#come();
     if (this.#told) this.#events.degraded(null);
     this.#told = false;
   }

@@ -51,6 +51,11 @@ export class RedisLimits implements LimitStore {
     return bucket;
   }
 
+  /** Settles when Redis can be asked, or when that takes too long to wait for. */
+  ready(): Promise<void> {
+    return this.#authority.ready;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#authority.close();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Bucket, LimitAlgorithm } from '../../src/contracts/stores.ts';
 import { startRedis, type RedisServer } from '../support/redis.ts';
-import { allowed, connected, openLimits, rule, type Watched } from './redis-support.ts';
+import { allowed, connected, openLimits, rule, takes, type Watched } from './redis-support.ts';
 
 /** The time budget of 50 ms, and what a busy machine adds. */
 const BUDGET = 50 + 60;
@@ -104,14 +104,14 @@ describe('trouble', () => {
     const redis = await startRedis({ args: ['--requirepass', 'geheim'], cli: ['-a', 'geheim'] });
     const { store, told } = openLimits({ url: redis.url, password: 'falsch', nodes: 2 });
     const bucket = store.bucket(rule({ amount: 10, periodMs: 3_600_000 }));
-    const verdicts = await Promise.all(Array.from({ length: 20 }, () => bucket.take('k', 1)));
+    const verdicts = await takes(20, () => bucket.take('k', 1));
     expect(allowed(verdicts)).toBe(5);
     await expect.poll(() => told).toEqual(['WRONGPASS']);
     redis.cli('config', 'set', 'requirepass', 'falsch');
     await expect.poll(() => told, { timeout: 5_000 }).toEqual(['WRONGPASS', null]);
     // What was let through without Redis is charged: 5 of 10 are left.
     await sleep(100);
-    const more = await Promise.all(Array.from({ length: 20 }, () => bucket.take('k', 1)));
+    const more = await takes(20, () => bucket.take('k', 1));
     expect(allowed(more)).toBe(5);
   });
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { LimitAlgorithm } from '../../src/contracts/stores.ts';
 import { startRedis } from '../support/redis.ts';
-import { allowed, connected, openLimits, rule } from './redis-support.ts';
+import { allowed, connected, openLimits, rule, takes } from './redis-support.ts';
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
 
@@ -20,7 +20,7 @@ describe('exact', () => {
     async (algorithm) => {
       const { stores } = await pair();
       const buckets = stores.map(({ store }) => store.bucket(rule({ algorithm, periodMs: 3_600_000 })));
-      const verdicts = await Promise.all(times(30, (i) => buckets[i % 2]!.take('k', 1)));
+      const verdicts = await takes(30, (i) => buckets[i % 2]!.take('k', 1));
       expect(allowed(verdicts)).toBe(10);
       expect(verdicts.filter((each) => each < 0).every((each) => Number.isInteger(each) && each <= -1)).toBe(
         true,
@@ -34,7 +34,7 @@ describe('exact', () => {
   test('capacity 10, refill 1/s, 15 at once: exactly 10 pass, and one more after a second', async () => {
     const { a } = await pair();
     const bucket = a.store.bucket(rule({ amount: 1, periodMs: 1_000, burst: 10 }));
-    const verdicts = await Promise.all(times(15, () => bucket.take('k', 1)));
+    const verdicts = await takes(15, () => bucket.take('k', 1));
     expect(allowed(verdicts)).toBe(10);
     const wait = -Math.min(...verdicts);
     expect(wait).toBeGreaterThan(800);
@@ -59,7 +59,7 @@ describe('exact', () => {
   test('a window ends when it says so', async () => {
     const { a } = await pair();
     const bucket = a.store.bucket(rule({ algorithm: 'fixed-window', periodMs: 300 }));
-    await Promise.all(times(10, () => bucket.take('k', 1)));
+    await takes(10, () => bucket.take('k', 1));
     const verdict = await bucket.take('k', 1);
     if (verdict < 0) await sleep(-verdict);
     expect(await bucket.take('k', 1)).toBeGreaterThan(0);

@@ -63,3 +63,7 @@ export async function connected({ store, operations }: Watched): Promise<void> {
 }
 
 export const allowed = (verdicts: readonly Verdict[]): number => verdicts.filter((each) => each >= 0).length;
+
+/** Takes that are asked for at once. */
+export const takes = (n: number, take: (i: number) => Verdict | Promise<Verdict>): Promise<Verdict[]> =>
+  Promise.all(Array.from({ length: n }, async (_, i) => take(i)));
