@@ -167,9 +167,9 @@ class MergedFamily {
   #samples({ labels, total, byWorker }: Series): Sample[] {
     const { name } = this;
     if (this.type === 'gauge') {
-      const values = [...byWorker.values()];
-      const value =
-        this.#family.together === 'max' ? Math.max(...values) : values.reduce((sum, each) => sum + each, 0);
+      const present = [...byWorker.values()];
+      const highest = this.#family.merge === 'highest';
+      const value = highest ? Math.max(...present) : present.reduce((sum, each) => sum + each, 0);
       return [{ metricName: name, labels, value }];
     }
     if (this.type === 'counter') return [{ metricName: name, labels, value: total[0]! }];
