@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { LimitStore } from './contracts/stores.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
@@ -18,9 +19,11 @@ import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
+import { Limits } from './runtime/limits.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
+import { RedisLimits } from './stores/limit-redis.ts';
 import { openEmbedded } from './stores/open.ts';
 import type { Embedded } from './stores/open.ts';
 
@@ -32,8 +35,9 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const { limits, words } = openStores(env, meter, log);
-  const upstreams = new Upstreams(new Keep(), facts, words, meter);
+  const embedded = openStores(env, meter, log);
+  const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
+  const limits = openLimits(env, embedded.limits, meter, facts);
   const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
     env.blockWrite,
@@ -51,7 +55,8 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer, services, words });
+      limits.use(snapshot.config.store);
+      return compile(snapshot, { upstreams, observer, services });
     },
     serve(runtime) {
       const { config } = runtime;
@@ -59,8 +64,10 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
       accessLog = new AccessLog({ ...config.log, destination: output });
       current.swap(runtime);
       listeners.commit();
+      limits.settle(config.store);
       return listeners;
     },
+    ready: () => limits.ready(),
     deltas: () => meter.deltas(),
   };
 }
@@ -74,6 +81,25 @@ function openStores({ slot, workers, sharedMemory }: WorkerEnvironment, meter: M
     full: () => full.inc(),
     warn: (line) => log.warn(line),
   });
+}
+
+/** The store that limits are counted in; what befalls it is told as a metric, and to the primary, which logs it. */
+function openLimits(
+  { slot, workers, node }: WorkerEnvironment,
+  embedded: LimitStore,
+  meter: Meter,
+  facts: FactBoard,
+): Limits {
+  const operations = meter.counter(FAMILIES.limitStoreOperations);
+  const degraded = meter.gauge(FAMILIES.limitStoreDegraded);
+  const events = {
+    operation: () => operations.inc(),
+    degraded(reason: string | null) {
+      degraded.set(reason === null ? 0 : 1);
+      facts.tell('limit-store', String(slot), reason === null ? null : { reason });
+    },
+  };
+  return new Limits(embedded, (config) => new RedisLimits(config, { node, worker: slot, workers }, events));
 }
 
 /** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */

@@ -16,6 +16,8 @@ export interface WorkerEnvironment {
   readonly slot: number;
   /** How many workers the node has. */
   readonly workers: number;
+  /** Name of this node among all that share a store, new with every start. */
+  readonly node: string;
   /** Whether the addon passed the primary's test of writing a block of header fields in one call. */
   readonly blockWrite: boolean;
   /** Bytes of the memory behind `MEMORY_FD`; 0 = there is none. */
@@ -26,6 +28,7 @@ export interface WorkerEnvironment {
 export const toEnv = (born: WorkerEnvironment): Record<string, string> => ({
   SLUICE_WORKER: String(born.slot),
   SLUICE_WORKER_COUNT: String(born.workers),
+  SLUICE_NODE: born.node,
   SLUICE_BLOCK_WRITE: born.blockWrite ? '1' : '0',
   SLUICE_SHARED_MEMORY: String(born.sharedMemory),
 });
@@ -34,6 +37,7 @@ export const toEnv = (born: WorkerEnvironment): Record<string, string> => ({
 export const fromEnv = (env: NodeJS.ProcessEnv): WorkerEnvironment => ({
   slot: Number(env['SLUICE_WORKER'] ?? 0),
   workers: Number(env['SLUICE_WORKER_COUNT'] ?? 1),
+  node: env['SLUICE_NODE'] ?? '',
   blockWrite: env['SLUICE_BLOCK_WRITE'] === '1',
   sharedMemory: Number(env['SLUICE_SHARED_MEMORY'] ?? 0),
 });
