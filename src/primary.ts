@@ -2,6 +2,10 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { registerApi } from './admin/api.ts';
+import type { Resource } from './admin/api.ts';
+import { registerConsumerKeys } from './admin/consumer-keys.ts';
+import { registerConsumers } from './admin/consumers.ts';
 import { registerProbes } from './admin/probes.ts';
 import { makeAdmin } from './admin/server.ts';
 import type { AdminServer } from './admin/server.ts';
@@ -10,8 +14,10 @@ import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
+import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
+import { Overlay } from './control/overlay.ts';
 import { Placement } from './control/placement.ts';
 import { addressOf, cannotListen } from './control/ports.ts';
 import { Publisher } from './control/publish.ts';
@@ -19,10 +25,12 @@ import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
 import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
+import { makeSharedState, reclaimFor } from './control/shared-state.ts';
 import { Shutdown } from './control/shutdown.ts';
 import { ConfigWatch } from './control/watch.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
+import { MemoryRecords } from './stores/memory-records.ts';
 
 export interface RunOptions {
   /** The configuration file. */
@@ -52,6 +60,18 @@ function giveUp(...lines: string[]): never {
   process.stderr.write(`${lines.join('\n')}\n`);
   process.exit(1);
 }
+
+/** What the admin API works on. */
+interface ApiParts {
+  readonly reloader: Reloader;
+  readonly overlay: Overlay;
+}
+
+/** Every part of the admin API, wired to what it works on. */
+const resourcesOf = ({ overlay }: ApiParts): Resource[] => [
+  (api) => registerConsumers(api, overlay),
+  (api) => registerConsumerKeys(api, overlay),
+];
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */
 class Primary {
@@ -86,16 +106,27 @@ class Primary {
     }
 
     const size = config.workers === 'auto' ? availableParallelism() : config.workers;
-    const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, log: this.#log });
+    const memory = makeSharedState(config, size, this.#log);
+    const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
+    if (memory !== null) reclaimFor(fleet, memory.memory);
+    // Before the publisher, so that a worker knows the facts before its first configuration.
+    primaryFacts(fleet);
     const publisher = new Publisher({ fleet, log: this.#log });
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge);
-    const publish = (next: GatewayConfig) => publisher.publish(placement.apply(next));
+    const records = new MemoryRecords();
+    const overlay = new Overlay(config, {
+      publish: (next) => publisher.publish(placement.apply(next)),
+      records,
+      log: this.#log,
+    });
+    const publish = (next: GatewayConfig) => overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
     const adminPort = await this.#openAdmin(admin);
     await placement.takePorts();
+    await overlay.load();
     this.#listenTo(fleet);
     fleet.start();
     const outcome = await publish(config);
@@ -118,16 +149,20 @@ class Primary {
     this.#watcher = new ConfigWatch(files, (reason) => this.#reload(reloader, reason));
   }
 
-  #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string): AdminServer {
+  #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string, api: ApiParts): AdminServer {
     const state = () => readiness(this.#phase, publisher.settled, fleet.size, publisher.applied());
     const metrics = new NodeMetrics(fleet, edge);
-    return makeAdmin((app) => {
-      registerProbes(app, {
-        readiness: state,
-        metrics: () => metrics.text(state()),
-        metricsType: metrics.contentType,
-      });
-    });
+    return makeAdmin(
+      (app) => {
+        registerProbes(app, {
+          readiness: state,
+          metrics: () => metrics.text(state()),
+          metricsType: metrics.contentType,
+        });
+        registerApi(app, { grants: () => api.reloader.running.admin.grants, resources: resourcesOf(api) });
+      },
+      (error) => this.#log.error({ err: error }, 'internal error in the admin API'),
+    );
   }
 
   async #openAdmin(admin: AdminServer): Promise<number> {

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import type { ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
-import { fromEnv, LOG_FD } from './ipc/environment.ts';
+import { FactBoard } from './ipc/facts.ts';
+import { fromEnv, LOG_FD, MEMORY_FD } from './ipc/environment.ts';
 import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
@@ -11,22 +12,33 @@ import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
 import { watchWorker } from './observe/standard.ts';
+import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
+import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
+import { join } from './stores/shared-memory.ts';
+import { PrivateWords, WordDirectory } from './stores/words.ts';
+
+const NO_WORDS =
+  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
+  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
+  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
+  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
+  const upstreams = new Upstreams(new Keep(), facts, words);
+  const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -43,7 +55,7 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer });
+      return compile(snapshot, { upstreams, observer, services, words });
     },
     serve(runtime) {
       const { config } = runtime;
@@ -55,6 +67,17 @@ function assemble({ slot, blockWrite }: WorkerEnvironment, output: Output, log: 
     },
     deltas: () => meter.deltas(),
   };
+}
+
+/** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */
+function openFacts(channel: Channel<ToWorker, ToPrimary>): FactBoard {
+  const board = new FactBoard((fact) => channel.send({ t: 'fact', fact }));
+  channel.on((message) => {
+    if (message.t !== 'fact') return;
+    board.keep(message.fact);
+    board.hear(message.fact);
+  });
+  return board;
 }
 
 /** Longest wait for a slow log reader at the end of a drain. */
@@ -79,7 +102,8 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

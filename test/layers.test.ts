@@ -22,7 +22,7 @@ const OWNERS: Record<string, string> = {
   piscina: 'auth',
   ioredis: 'stores',
   fastify: 'admin',
-  koffi: 'edge',
+  koffi: 'lib',
   yaml: 'config',
 };
 

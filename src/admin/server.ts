@@ -1,8 +1,7 @@
 import { fastify } from 'fastify';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { FAULTS } from '../contracts/fault.ts';
+import type { FastifyInstance } from 'fastify';
 import type { FaultCode } from '../contracts/fault.ts';
-import { problemReply } from '../lib/problem.ts';
+import { problem, Refusal } from './refusal.ts';
 
 /** A running admin port. */
 export interface AdminServer {
@@ -11,14 +10,26 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Makes the admin server; `register` adds the plugins. Nothing is open before `listen`. */
-export function makeAdmin(register: (app: FastifyInstance) => void): AdminServer {
+/** Largest body of a request in bytes. */
+const BODY_LIMIT = 1024 * 1024;
+
+/**
+ * Makes the admin server. Nothing is open before `listen`.
+ * @param register Adds the plugins.
+ * @param report Told of errors that are bugs.
+ */
+export function makeAdmin(
+  register: (app: FastifyInstance) => void,
+  report: (error: unknown) => void = () => undefined,
+): AdminServer {
   // A scraper's keep-alive connection must not hold up the end of the process.
-  const app = fastify({ forceCloseConnections: true, requestTimeout: 30_000 });
+  const app = fastify({ forceCloseConnections: true, requestTimeout: 30_000, bodyLimit: BODY_LIMIT });
   app.setNotFoundHandler((_, reply) => problem(reply, 'not_found', 'The admin API has no such resource.'));
   app.setErrorHandler((error, _, reply) => {
-    const isBug = statusOf(error) >= 500;
-    return problem(reply, isBug ? 'internal' : 'bad_request');
+    if (error instanceof Refusal) return problem(reply, error.code, error.message, error.members);
+    const code = codeOf(error);
+    if (code === 'internal') report(error);
+    return problem(reply, code);
   });
   register(app);
   return {
@@ -31,14 +42,9 @@ export function makeAdmin(register: (app: FastifyInstance) => void): AdminServer
   };
 }
 
-const statusOf = (error: unknown): number =>
-  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
-    ? error.statusCode
-    : 500;
-
-/** Answers with a problem document (RFC 9457). `detail` is for clients: no internals. */
-export function problem(reply: FastifyReply, code: FaultCode, detail?: string): FastifyReply {
-  const { status, headers, body } = problemReply(code, detail ?? FAULTS[code].title, reply.request.id);
-  for (let i = 0; i < headers.length; i += 2) reply.header(headers[i]!, headers[i + 1]!);
-  return reply.code(status).send(body);
+/** What fastify itself refuses, by its status. */
+function codeOf(error: unknown): FaultCode {
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
+  if (typeof status !== 'number' || status >= 500) return 'internal';
+  return status === 413 ? 'body_too_large' : status === 415 ? 'media_type' : 'bad_request';
 }

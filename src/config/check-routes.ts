@@ -13,6 +13,8 @@ export function checkRoutes(data: Raw, report: Report): void {
   for (const [i, route] of listOf(data.routes).entries()) {
     if (!isMap(route)) continue;
     const path = ['routes', i];
+    if (route.id === 'global')
+      report([...path, 'id'], 'global stands for all routes where limits are counted: choose another id');
     checkMatch(route.match, [...path, 'match'], report);
     checkService(route, path, report);
     if (typeof route.upstream === 'string' && !known.has(route.upstream))

@@ -1,6 +1,8 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkConsumers } from './check-consumers.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkStore } from './check-store.ts';
 import { checkUpstreams } from './check-upstreams.ts';
 import type { Report } from './mistakes.ts';
 import { isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
@@ -13,6 +15,8 @@ import { isMap, listOf, mapOf, textsOf, type Raw } from './raw.ts';
 export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkIds(data, 'upstreams', report);
   checkIds(data, 'routes', report);
+  checkIds(data, 'consumers', report);
+  checkConsumers(data, report, warn);
   checkListen(data, report, warn);
   for (const [i, text] of textsOf(data.trustedProxies))
     if (parseCidr(text) === null)
@@ -21,6 +25,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
         `"${text}" is not an address or a block: write 10.0.0.0/8, 2001:db8::/32 or one address`,
       );
   checkTokens(data, report);
+  checkStore(data, report);
   checkUpstreams(data, report);
   checkRoutes(data, report);
 }

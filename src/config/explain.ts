@@ -5,10 +5,10 @@ import { parseHost } from '../lib/host.ts';
 import { KNOWN_METHODS } from '../lib/methods.ts';
 import { matchMethod } from '../lib/preflight.ts';
 import { normalisePath, validQuery } from '../lib/path.ts';
-import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { paramNames } from '../router/pattern.ts';
+import { BLOCKS } from './blocks.ts';
 
 /** A request to explain. */
 export interface Asked {
@@ -56,7 +56,8 @@ export function explain(config: GatewayConfig, asked: Asked): Explanation {
   const values: readonly string[] = match.params;
   const params = paramNames(pattern).map((name, i) => [name, values[i] ?? ''] as const);
   const chosen: Record<string, unknown> = { ...config.policies, ...route.policies };
-  const policies = POLICIES.map(({ name }) => name).filter((name) => (chosen[name] ?? false) !== false);
+  const names = new Set(BLOCKS.map(({ name }) => name));
+  const policies = [...names].filter((name) => (chosen[name] ?? false) !== false);
   return { outcome: 'route', route, pattern, params, wanted, policies };
 }
 

@@ -1,5 +1,5 @@
 import { envelope, type GatewayConfig } from '../contracts/config.ts';
-import { POLICIES, type AnyPolicy } from '../policies/index.ts';
+import { BLOCKS, type Block } from './blocks.ts';
 import { crossCheck } from './crosscheck.ts';
 import { parse } from './document.ts';
 import type { Environment } from './env.ts';
@@ -17,7 +17,7 @@ export interface LoadOptions {
   readonly env?: Environment;
   readonly flags?: Flags;
   /** Policies that may be named. Default: all there are. */
-  readonly policies?: readonly AnyPolicy[];
+  readonly policies?: readonly Block[];
 }
 
 /** A configuration ready to run, or every mistake in it in order of position. */
@@ -44,7 +44,7 @@ export function loadFile(path: string, options: LoadOptions = {}): Loaded {
  * `{ file: PATH }`s in it are relative to. Reads those files and nothing else. Never throws.
  */
 export function loadText(text: string, fileName: string, options: LoadOptions = {}): Loaded {
-  const { env = process.env, flags = {}, policies = POLICIES } = options;
+  const { env = process.env, flags = {}, policies = BLOCKS } = options;
   const parsed = parse(text, fileName, env);
   if (!('data' in parsed)) return { ok: false, mistakes: [parsed] };
 
@@ -77,7 +77,7 @@ interface PolicyOptions {
   readonly routes: readonly Record<string, unknown>[];
 }
 
-function policyOptions(data: Raw, table: readonly AnyPolicy[], report: Report): PolicyOptions {
+function policyOptions(data: Raw, table: readonly Block[], report: Report): PolicyOptions {
   return {
     root: checkPolicies(data.policies, ROOT, table, report),
     routes: listOf(data.routes).map((route, i) =>

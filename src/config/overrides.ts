@@ -18,6 +18,8 @@ interface Override {
   readonly path: Path;
   /** From text to what would stand in the file. */
   readonly read: (text: string) => unknown;
+  /** What else it says by being given. */
+  readonly implies?: { readonly path: Path; readonly value: unknown };
 }
 
 const text = (value: string): unknown => value;
@@ -41,8 +43,14 @@ const OVERRIDES: readonly Override[] = [
     path: ['log', 'level'],
     read: text,
   },
+  { variable: 'SLUICE_ZONE', path: ['zone'], read: text },
   { variable: 'SLUICE_ADMIN_TOKEN', path: ['admin', 'tokens'], read: (token) => [token] },
-  { variable: 'SLUICE_REDIS_URL', path: ['store', 'url'], read: text },
+  {
+    variable: 'SLUICE_REDIS_URL',
+    path: ['store', 'url'],
+    read: text,
+    implies: { path: ['store', 'kind'], value: 'redis' },
+  },
 ];
 
 /** A configuration with its overrides, and where each of them came from. */
@@ -60,11 +68,12 @@ export function override(
 ): Overridden {
   const origins = new Map<string, { readonly file: string; readonly name: string }>();
   let result: unknown = data;
-  for (const { variable, flag, option, path, read } of OVERRIDES) {
+  for (const { variable, flag, option, path, read, implies } of OVERRIDES) {
     const given = flag === undefined ? undefined : flags[flag];
     const value = given ?? (env[variable] || undefined);
     if (value === undefined) continue;
     result = setIn(result, path, read(String(value)));
+    if (implies !== undefined) result = setIn(result, implies.path, implies.value);
     const fromFlag = given !== undefined && option !== undefined;
     origins.set(
       path.join('.'),

@@ -1,8 +1,9 @@
 import { ZodError } from 'zod';
 import type { Slot } from '../contracts/exchange.ts';
 import type { Site } from '../contracts/policy.ts';
-import type { AnyPolicy } from '../policies/index.ts';
+import { inertServices } from '../lib/inert.ts';
 import { sharedParams } from '../router/pattern.ts';
+import type { Block } from './blocks.ts';
 import { check } from './issues.ts';
 import type { Path, Report } from './mistakes.ts';
 import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
@@ -10,7 +11,7 @@ import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
 const PLANNED: ReadonlySet<string> = new Set([
-  ...['waf', 'limit', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
+  ...['waf', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
 ]);
 
 /** Where a `policies` map stands: at the root, or in a route. */
@@ -27,7 +28,7 @@ export interface Place {
 export function checkPolicies(
   policies: unknown,
   { path, site }: Place,
-  table: readonly AnyPolicy[],
+  table: readonly Block[],
   report: Report,
 ): Record<string, unknown> {
   const parsed: Record<string, unknown> = {};
@@ -42,14 +43,16 @@ export function checkPolicies(
       const checked = check(policy.schema, options, at, report);
       if (checked === null) continue;
       parsed[name] = checked.value;
-      checkFit(policy, checked.value, { path: at, site }, report);
+      // A policy may act at several places of the order: then it is in the table as often.
+      for (const each of table)
+        if (each.name === name) checkFit(each, checked.value, { path: at, site }, report);
     }
   }
   return parsed;
 }
 
 /** What only shows when a policy is compiled: a template that names a parameter the route does not have. */
-function checkFit(policy: AnyPolicy, options: unknown, { path, site }: Place, report: Report): void {
+function checkFit(policy: Block, options: unknown, { path, site }: Place, report: Report): void {
   try {
     policy.compile(options, site);
   } catch (error) {
@@ -73,10 +76,18 @@ export function routePlace(route: Raw, index: number): Place {
 
 function siteOf(id: string, upstreamId: string | null, params: Site['params']): Site {
   let slots = 0;
-  return { route: { id, upstreamId }, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
+  return {
+    route: { id, upstreamId },
+    params,
+    scope: id === '-' ? 'global' : id,
+    rateLimitHeaders: 'standard',
+    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    authenticators: () => [],
+    services: inertServices,
+  };
 }
 
-function unknownPolicy(name: string, table: readonly AnyPolicy[]): string {
+function unknownPolicy(name: string, table: readonly Block[]): string {
   if (PLANNED.has(name)) return `${name} is not in this version of Sluice yet: remove this block`;
   const known = table.map((each) => each.name);
   return `unknown policy "${name}": ${remedy(name, known, 'remove it')}`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { envelope } from '../contracts/config.ts';
-import { POLICIES, type AnyPolicy } from '../policies/index.ts';
+import { BLOCKS, type Block } from './blocks.ts';
 
 type Json = z.core.JSONSchema.BaseSchema;
 
@@ -9,7 +9,7 @@ type Json = z.core.JSONSchema.BaseSchema;
  * of each policy in their places. Editors complete and check by it; `check` knows more (what must fit
  * each other, and `${NAME}` in place of a number).
  */
-export function jsonSchema(policies: readonly AnyPolicy[] = POLICIES): object {
+export function jsonSchema(policies: readonly Block[] = BLOCKS): object {
   const root = convert(envelope);
   const route = itemsOf(root.properties?.routes);
   const map = policyMap(policies);
@@ -27,7 +27,7 @@ export function jsonSchema(policies: readonly AnyPolicy[] = POLICIES): object {
   };
 }
 
-function policyMap(policies: readonly AnyPolicy[]): Json {
+function policyMap(policies: readonly Block[]): Json {
   const off: Json = { const: false, description: 'Switched off.' };
   const properties = Object.fromEntries(
     policies.map(({ name, schema }) => {

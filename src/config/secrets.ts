@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Path, Report } from './mistakes.ts';
-import { getIn, isMap, listOf, mapOf, setIn } from './raw.ts';
+import { getIn, isMap, listOf, mapOf, setIn, type Raw } from './raw.ts';
 
 /** Larger files are not keys or tokens but accidents (a device, a log). */
 const LARGEST = 1024 * 1024;
@@ -14,9 +14,9 @@ export interface Inlined {
 }
 
 /**
- * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, and the
- * certificates and keys of upstreams and of the TLS listener, where a bare path means its file too. Paths
- * are relative to the configuration file.
+ * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of
+ * cookies, addresses and credentials of the store, and the certificates and keys of upstreams, of the store and of the TLS listener, where
+ * a bare path means its file too. Paths are relative to the configuration file.
  */
 export function inlineFiles(
   data: Readonly<Record<string, unknown>>,
@@ -62,11 +62,32 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
   const pems = listOf(data.upstreams).flatMap((_, i) =>
     ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
+  const keys = listOf(data.upstreams).map((_, i): Place => ({
+    path: ['upstreams', i, 'sticky', 'secret'],
+    trim: true,
+  }));
   const https = ['listen', 'https'];
   const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
     ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),
   );
-  return [...tokens, ...pems, ...certificates, { path: [...https, 'clientCa'], bare: true }];
+  return [
+    ...tokens,
+    ...storePlaces(mapOf(data.store)),
+    ...pems,
+    ...keys,
+    ...certificates,
+    { path: [...https, 'clientCa'], bare: true },
+  ];
+}
+
+function storePlaces(store: Raw): Place[] {
+  const one = ['url', 'username', 'password'].map((key): Path => [key]);
+  const urls = listOf(store.urls).map((_, i): Path => ['urls', i]);
+  const sentinels = listOf(mapOf(store.sentinel).urls).map((_, i): Path => ['sentinel', 'urls', i]);
+  return [
+    ...[...one, ...urls, ...sentinels].map((path): Place => ({ path: ['store', ...path], trim: true })),
+    ...['ca', 'cert', 'key'].map((name): Place => ({ path: ['store', 'tls', name] })),
+  ];
 }
 
 function read(file: string, complain: (message: string) => void): string | null {

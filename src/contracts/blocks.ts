@@ -17,3 +17,18 @@ export const fileRef = z.strictObject({
 
 /** PEM text, or the file that holds it; the loader puts the text in its place. */
 export const pem = z.union([z.string(), fileRef]);
+
+/** The message for a value that the contract names and this version does not have; none for other wrong values. */
+export const plannedValue = (known: readonly string[], instead: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => {
+    const name = typeof input === 'object' && input !== null ? Object.keys(input)[0] : String(input);
+    return name !== undefined && known.includes(name)
+      ? `${name} is not in this version of Sluice yet: use ${instead}`
+      : undefined;
+  },
+});
+
+export const id = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an id is 1 to 64 letters, digits, dots, dashes or underscores')
+  .describe('Unique name; used in logs, metrics and the admin API.');

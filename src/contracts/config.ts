@@ -1,28 +1,17 @@
 import { z } from 'zod';
-import { fileRef, pem, planned, port } from './blocks.ts';
+import { fileRef, id, port } from './blocks.ts';
+import { consumer } from './consumer.ts';
+import { limits } from './limits.ts';
 import { listen } from './listen.ts';
+import { store } from './store.ts';
 import { duration, size } from './units.ts';
+import { upstream } from './upstream.ts';
 
 /**
  * The configuration envelope: everything but the options of policies, which each policy file describes
  * itself. Input is what a user writes, output is plain data with defaults filled and units resolved
  * (milliseconds, bytes).
  */
-
-/** The message for a value that the contract names and this version does not have; none for other wrong values. */
-const plannedValue = (known: readonly string[], instead: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => {
-    const name = typeof input === 'object' && input !== null ? Object.keys(input)[0] : String(input);
-    return name !== undefined && known.includes(name)
-      ? `${name} is not in this version of Sluice yet: use ${instead}`
-      : undefined;
-  },
-});
-
-const id = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an id is 1 to 64 letters, digits, dots, dashes or underscores')
-  .describe('Unique name; used in logs, metrics and the admin API.');
 
 const adminToken = z.union([
   z.string(),
@@ -68,90 +57,11 @@ const admin = z
     return { ...rest, tokens: admins, grants };
   });
 
-const limits = z.strictObject({
-  headerBytes: size
-    .prefault('16KB')
-    .describe('Largest request head; a longer one is answered 431. Restart needed.'),
-  receiveBuffer: size
-    .refine((bytes) => bytes <= 2 ** 30, 'a receive buffer has at most 1GB')
-    .prefault('208KB')
-    .describe(
-      'Receive buffer of a client connection on the uws edge: an upload gets about this much per round trip. With more than 208KB, or 0B (as the kernel likes), fast uploads to a slow upstream may be cut with 503. Restart needed.',
-    ),
-  bodyBytes: size.prefault('10MB').describe('Largest request body; a longer one is answered 413.'),
-  headerTimeout: duration.prefault('10s').describe('Time for a client to send a whole head.'),
-  bodyTimeout: duration.prefault('30s').describe('Longest silence of a client in the middle of its body.'),
-  idleTimeout: duration.prefault('60s').describe('Longest life of an idle client connection.'),
-  inFlight: z.int().min(1).default(20_000).describe('Requests in flight per worker; more are answered 503.'),
-  connectionsPerIp: planned('limits.connectionsPerIp'),
-  requestsPerIp: planned('limits.requestsPerIp'),
-});
-
-const upstreamTimeouts = z.strictObject({
-  connect: duration.prefault('2s').describe('Per attempt, until the connection stands.'),
-  firstByte: duration
-    .optional()
-    .describe('Per attempt, from the request sent to the first byte of the reply.'),
-  request: duration.prefault('30s').describe('All attempts until the reply head.'),
-  idle: duration.prefault('60s').describe('Longest silence between two bytes of a reply.'),
-});
-
 const routeTimeouts = z.strictObject({
   connect: duration.optional(),
   firstByte: duration.optional(),
   request: duration.optional(),
   idle: duration.optional(),
-});
-
-const target = z.strictObject({
-  url: z.string().describe('http://host:port or https://host:port; no path.'),
-  weight: z.int().min(0).max(1000).default(1).describe('Share of the traffic; 0 = none.'),
-  priority: planned('target.priority'),
-  zone: planned('target.zone'),
-});
-
-const upstream = z.strictObject({
-  id,
-  balance: z
-    .literal('round-robin', plannedValue(['least-request', 'p2c', 'ewma', 'random', 'hash'], 'round-robin'))
-    .default('round-robin')
-    .describe('Rule that chooses a target; round-robin is smooth and weighted.'),
-  targets: z.array(target).min(1, 'an upstream needs at least one target'),
-  host: z
-    .string()
-    .min(1)
-    .default('client')
-    .describe(
-      'Host field sent: client (what the client asked for), target (the host of the URL), or a name.',
-    ),
-  timeouts: upstreamTimeouts.prefault({}),
-  connections: z
-    .strictObject({
-      max: z.int().min(1).max(65_535).default(256).describe('Connections per target and worker.'),
-      pipelining: z.literal(1, 'pipelining is not in this version').default(1),
-    })
-    .prefault({}),
-  tls: z
-    .strictObject({
-      ca: pem.optional().describe('Certificate authorities to trust instead of the built-in ones (PEM).'),
-      cert: pem.optional().describe('Client certificate (PEM).'),
-      key: pem.optional().describe('Key of the client certificate (PEM).'),
-      serverName: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('Name to send and to check; default: host of the URL.'),
-      verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
-    })
-    .optional(),
-  retry: planned('retry'),
-  health: planned('health'),
-  breaker: planned('breaker'),
-  slowStart: planned('slowStart'),
-  hedge: planned('hedge'),
-  concurrency: planned('concurrency'),
-  sticky: planned('sticky'),
-  fallback: planned('fallback'),
 });
 
 const match = z.strictObject({
@@ -225,23 +135,24 @@ export const envelope = z.strictObject({
   drainDelay: duration
     .prefault('0s')
     .describe('How long listeners stay open after SIGTERM, readiness already 503.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where this node runs: targets of the same zone are preferred.'),
   trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-* are believed.'),
-  store: z
-    .strictObject({
-      kind: z
-        .literal('embedded', plannedValue(['redis'], 'embedded'))
-        .default('embedded')
-        .describe('Where limits are counted: embedded = in this node.'),
-      url: planned('store.url'),
-    })
-    .prefault({}),
+  store: store.prefault({}),
   limits: limits.prefault({}),
   log: log.prefault({}),
   upstreams: z.array(upstream).default([]),
-  consumers: planned('consumers'),
+  consumers: z.array(consumer).default([]).describe('Who may call, and by which credentials.'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
-  rateLimitHeaders: planned('rateLimitHeaders'),
+  rateLimitHeaders: z
+    .enum(['standard', 'legacy', 'both', 'none'])
+    .default('standard')
+    .describe('How replies tell of limits: RateLimit-Policy and RateLimit, X-RateLimit-*, both, or neither.'),
 });
 
 /** What a user writes. */

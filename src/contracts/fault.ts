@@ -1,3 +1,5 @@
+import type { Headers } from './http.ts';
+
 /** Whose doing a failure is: only `upstream` ever counts against a target. */
 export type Side = 'client' | 'gateway' | 'upstream';
 
@@ -18,12 +20,19 @@ const kind = (status: number, side: Side, title: string, proxy: string | null = 
  */
 export const FAULTS = Object.freeze({
   bad_request: kind(400, 'client', 'Bad request'),
+  unauthorized: kind(401, 'client', 'Unauthorized'),
   forbidden: kind(403, 'client', 'Forbidden'),
+  insufficient_scope: kind(403, 'client', 'Forbidden'),
   not_found: kind(404, 'client', 'No route matches'),
   method_not_allowed: kind(405, 'client', 'Method not allowed'),
   body_timeout: kind(408, 'client', 'The request body stalled'),
+  conflict: kind(409, 'client', 'Conflict'),
   length_required: kind(411, 'client', 'Length required'),
+  precondition_failed: kind(412, 'client', 'Precondition failed'),
   body_too_large: kind(413, 'client', 'Request body too large'),
+  media_type: kind(415, 'client', 'Unsupported media type'),
+  unprocessable: kind(422, 'client', 'Unprocessable content'),
+  rate_limited: kind(429, 'client', 'Too many requests'),
   headers_too_large: kind(431, 'client', 'Request header fields too large'),
   client_left: kind(499, 'client', 'The client left'),
   internal: kind(500, 'gateway', 'Internal error'),
@@ -37,6 +46,7 @@ export const FAULTS = Object.freeze({
   no_target: kind(503, 'upstream', 'No upstream target is available', 'destination_unavailable'),
   pool_full: kind(503, 'gateway', 'Too many requests wait for this upstream', 'connection_limit_reached'),
   overload: kind(503, 'gateway', 'The gateway is at its limit'),
+  auth_unavailable: kind(503, 'gateway', 'Callers cannot be identified at the moment'),
   connect_timeout: kind(
     504,
     'upstream',
@@ -53,9 +63,11 @@ export type FaultCode = keyof typeof FAULTS;
 export interface Fault {
   readonly code: FaultCode;
   readonly detail: string;
+  /** More fields of the answer, checked: `WWW-Authenticate` ... */
+  readonly headers?: Headers;
 }
 
 /** A fault with its detail (default: the title of its kind). */
-export function fault(code: FaultCode, detail: string = FAULTS[code].title): Fault {
-  return { code, detail };
+export function fault(code: FaultCode, detail: string = FAULTS[code].title, headers?: Headers): Fault {
+  return headers === undefined ? { code, detail } : { code, detail, headers };
 }

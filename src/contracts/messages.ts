@@ -1,3 +1,4 @@
+import type { Fact } from './facts.ts';
 import type { Snapshot } from './runtime.ts';
 
 /** Change of one metric series since the last push: name, label values in declared order, and numbers to add (or set, for gauges). */
@@ -9,6 +10,7 @@ export type ToWorker =
   | { readonly t: 'snapshot'; readonly snapshot: Snapshot }
   /** Serve the prepared generation from now on. */
   | { readonly t: 'commit'; readonly generation: number }
+  | { readonly t: 'fact'; readonly fact: Fact }
   /** Finish what runs, take nothing new, then answer `drained` and exit. */
   | { readonly t: 'drain'; readonly delayMs: number; readonly graceMs: number };
 
@@ -23,6 +25,7 @@ export type ToPrimary =
   | { readonly t: 'applied'; readonly generation: number }
   /** Pushed every second, and once more at the end of a drain. */
   | { readonly t: 'metrics'; readonly deltas: readonly SeriesDelta[] }
+  | { readonly t: 'fact'; readonly fact: Fact }
   | { readonly t: 'drained' };
 
 /** One end of the conversation. */

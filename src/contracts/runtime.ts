@@ -1,7 +1,7 @@
 import type { GatewayConfig } from './config.ts';
 import type { Attempt, Exchange, RouteInfo } from './exchange.ts';
 import type { FaultCode } from './fault.ts';
-import type { Headers, Reply } from './http.ts';
+import type { Headers, Reply, ReplyHead } from './http.ts';
 import type { Step } from './policy.ts';
 import type { Target, Timeouts } from './transport.ts';
 
@@ -11,13 +11,22 @@ export interface Snapshot {
   readonly config: GatewayConfig;
 }
 
-/** Chooses targets. */
+/** Chooses targets, and hears how the attempts at them went. */
 export interface Upstream {
   readonly id: string;
   /** Host to send: the client's, the target's, or a fixed name. */
   readonly host: 'client' | 'target' | { readonly name: string };
-  /** The next target by the balancing rule, other than `not` while there is another; null = none. */
-  pick(not: Target | null): Target | null;
+  /**
+   * The next target for `x`. One of `tried` (null = none yet) only when no other that is fit is left: whoever gets
+   * one of them has seen all. Null = none.
+   */
+  pick(x: Exchange, tried: readonly Target[] | null): Target | null;
+  /** Before each attempt at one of its targets, after the hooks of the route. */
+  readonly attempt: readonly ((a: Attempt) => void)[];
+  /** A reply head has come, nothing is decided about it yet; `head` may be changed. */
+  readonly replied: readonly ((a: Attempt, head: ReplyHead) => void)[];
+  /** After each attempt, however it ended; `status` 0 without `fault` = given up, which tells nothing of the target. */
+  readonly settled: readonly ((a: Attempt) => void)[];
 }
 
 /** A route compiled: arrays of hooks, nothing left to decide per request. */

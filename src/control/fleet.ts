@@ -38,10 +38,17 @@ export interface FleetOptions {
   readonly exec: string;
   /** Told to each worker at birth. */
   readonly blockWrite?: boolean;
+  /** The memory that workers inherit; absent = none. */
+  readonly memory?: { readonly fd: number; readonly length: number } | null;
   readonly log: Logger;
   readonly backoff?: Backoff;
 }
 
+/**
+ * Lets V8 inline four times as much of a request's walk into one piece of machine code as it does by itself: 3 % less
+ * time for the gateway's own code (`native-bench/walk.mjs`).
+ */
+const V8_FLAGS = ['--max-inlined-bytecode-size-cumulative=4000'];
 const BACKOFF: Backoff = { first: 100, longest: 10_000, healthy: 10_000 };
 /** Seconds without a metrics push after which a worker counts as stalled. */
 const STALLED_AFTER = 10;
@@ -87,8 +94,10 @@ export class Fleet {
     cluster.setupPrimary({
       exec: this.#options.exec,
       args: [],
+      execArgv: [...process.execArgv, ...V8_FLAGS],
       serialization: 'advanced',
-      stdio: [...STDIO],
+      // What workers share comes last: `MEMORY_FD`.
+      stdio: [...STDIO, this.#options.memory?.fd ?? 'ignore'],
     });
     for (const slot of this.#slots) this.#fork(slot, false);
     this.#watchdog = setInterval(() => this.#tick(), 1_000);
@@ -119,7 +128,8 @@ export class Fleet {
     slot.respawn = null;
     slot.bornAt = performance.now();
     slot.silent = 0;
-    const worker = fork(toEnv({ slot: slot.number, blockWrite: this.#options.blockWrite ?? false }));
+    const { blockWrite = false, memory } = this.#options;
+    const worker = fork(toEnv({ slot: slot.number, blockWrite, sharedMemory: memory?.length ?? 0 }));
     if (worker === null) return this.#gone(slot, 'could not be started');
     const warn = (line: string) => this.#options.log.warn({ worker: slot.number }, line);
     const channel = openChannel<ToPrimary, ToWorker>(worker, { warn, patient: true });

@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { libc } from '../lib/libc.ts';
 
 /**
  * The addon reads 512 KB at a time, and again at once for as long as that much was there, paused or not. A socket
@@ -7,34 +7,9 @@ import { createRequire } from 'node:module';
  * of that buffer, the C library can; accepted sockets inherit it from the one that listens.
  */
 
-/** Functions of the C library, called through koffi. */
-interface Library {
-  func(
-    signature: string,
-  ): (fd: number, level: number, name: number, value: Int32Array, size: number) => number;
-}
-
-type SetOption = ReturnType<Library['func']>;
-
-const require = createRequire(import.meta.url);
-const SIGNATURE = 'int setsockopt(int fd, int level, int name, const int32_t *value, uint32_t size)';
 /** Linux on every processor that Node has builds for. */
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
-
-/** Undefined = not tried yet, null = cannot be had here. */
-let setOption: SetOption | null | undefined;
-
-function loadSetOption(): SetOption | null {
-  if (process.platform !== 'linux') return null;
-  try {
-    // Null = what this process has loaded already: the C library, whatever its file is called.
-    return (require('koffi') as { load(path: null): Library }).load(null).func(SIGNATURE);
-  } catch {
-    // An optional package: without it the budget of `body-queue.ts` alone rules.
-    return null;
-  }
-}
 
 /**
  * Fixes the receive buffer of a socket, and of those that it accepts from now on, at `bytes` (`SO_RCVBUF`,
@@ -42,8 +17,8 @@ function loadSetOption(): SetOption | null {
  * lets it grow with the connection. False = that is not possible here, and nothing has changed.
  */
 export function boundReceiveBuffer(fd: number, bytes: number): boolean {
-  setOption ??= loadSetOption();
-  return setOption !== null && setOption(fd, SOL_SOCKET, SO_RCVBUF, Int32Array.of(bytes), 4) === 0;
+  // An optional package: without it the budget of `body-queue.ts` alone rules.
+  return libc()?.setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, bytes) ?? false;
 }
 
 /** File descriptors of the sockets that `open` leaves open. Linux only; elsewhere none. */

@@ -7,7 +7,7 @@ import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
-import { CORK_ROOM, corked, type Corked } from './uws-cork.ts';
+import { CORK_ROOM, corked, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
@@ -16,6 +16,7 @@ const nothing = (): void => undefined;
 const endBody = (io: UwsIo): void => io.bodyEnded();
 const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
 const cutLate = (io: UwsIo): void => io.cut();
+
 /**
  * One request's side of the addon, and the only place that calls its response object: after `closed` not
  * one call reaches it, because a call on a finished response throws or ends the process.
@@ -52,7 +53,6 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   // --- the request body -----------------------------------------------------------------------------
-
   /** The body follows: its silence is bounded from now on. */
   expectBody(): void {
     this.#ended = false;
@@ -134,7 +134,6 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   // --- the reply ------------------------------------------------------------------------------------
-
   start(head: ReplyHead): void {
     this.#head = head;
   }
@@ -170,7 +169,7 @@ export class UwsIo implements Source, Downstream, Corked {
   #writePieces(chunk: Uint8Array, last: boolean): boolean {
     let flowing = true;
     // The head goes into the first cork.
-    let end = Math.max(1, CORK_ROOM - (this.#head?.block().length ?? 0));
+    let end = Math.max(1, this.#head === null ? CORK_ROOM : roomBeside(this.#head.block()));
     for (let at = 0; at < chunk.length && !this.closed; at = end, end = at + CORK_ROOM)
       flowing = corked(this.#res, this, chunk.subarray(at, end), last && end >= chunk.length);
     return flowing;
@@ -209,10 +208,11 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#head = null;
     // 200 is what the addon writes by itself.
     if (status !== 200) res.writeStatus(statusLine(status));
-    writeBlock(res, head.block(), this.#context.blockWrite);
+    const block = head.block();
+    writeBlock(res, block, this.#context.blockWrite);
     if (this.#bodiless(status)) return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
-    const whole = last && chunk.length <= CORK_ROOM - head.block().length;
+    const whole = last && chunk.length <= roomBeside(block);
     if (this.#ending && !whole) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.

@@ -60,6 +60,9 @@ export class WorkerRole {
         return this.#prepare(message.snapshot);
       case 'commit':
         return this.#commit(message.generation);
+      case 'fact':
+        // The board of `facts.ts` hears it.
+        return;
       case 'drain':
         return this.#drain(message.delayMs, message.graceMs);
     }

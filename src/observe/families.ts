@@ -70,6 +70,13 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  limitDecisions: counter(
+    'sluice_limit_decisions_total',
+    'Answers of limits by decision: allowed, refused, or shadow (would have been refused).',
+    'route',
+    'limit',
+    'decision',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',

@@ -1,6 +1,7 @@
 import type { Attempt as AttemptContract } from '../contracts/exchange.ts';
 import type { Fault } from '../contracts/fault.ts';
 import type { ReplyHead, RequestHead } from '../contracts/http.ts';
+import type { Upstream } from '../contracts/runtime.ts';
 import type { BodySink, Sink, Stream, Target } from '../contracts/transport.ts';
 import type { Exchange } from './exchange.ts';
 import { deliver, report } from './reply.ts';
@@ -12,6 +13,7 @@ export type OnFailure = (attempt: Attempt, cause: Fault, unsent: boolean) => voi
 export class Attempt implements AttemptContract, Sink, BodySink {
   readonly exchange: Exchange;
   readonly number: number;
+  readonly upstream: Upstream;
   readonly target: Target;
   readonly head: RequestHead;
   readonly startedAt = performance.now();
@@ -25,9 +27,17 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   #paused = false;
   readonly #onFailure: OnFailure;
 
-  constructor(x: Exchange, number: number, target: Target, head: RequestHead, onFailure: OnFailure) {
+  constructor(
+    x: Exchange,
+    number: number,
+    upstream: Upstream,
+    target: Target,
+    head: RequestHead,
+    onFailure: OnFailure,
+  ) {
     this.exchange = x;
     this.number = number;
+    this.upstream = upstream;
     this.target = target;
     this.head = head;
     this.#onFailure = onFailure;
@@ -52,6 +62,8 @@ export class Attempt implements AttemptContract, Sink, BodySink {
 
   onHead(head: ReplyHead): void {
     this.status = head.status;
+    const { replied } = this.upstream;
+    for (let i = 0; i < replied.length; i++) replied[i]!(this, head);
     if (!deliver(this.exchange, head)) this.stop();
   }
 
@@ -90,12 +102,17 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     const x = this.exchange;
     this.endedAt = performance.now();
     x.upstreamMs += this.endedAt - this.startedAt;
-    const { settled } = x.route;
-    for (let i = 0; i < settled.length; i++) {
+    this.#tell(x.route.settled);
+    this.#tell(this.upstream.settled);
+  }
+
+  /** A hook that throws must not keep the others from hearing. */
+  #tell(hooks: Upstream['settled']): void {
+    for (let i = 0; i < hooks.length; i++) {
       try {
-        settled[i]!(this);
+        hooks[i]!(this);
       } catch (error) {
-        report.error(error, x);
+        report.error(error, this.exchange);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { fault, type Fault } from '../contracts/fault.ts';
-import type { Identity, RequestHead } from '../contracts/http.ts';
+import type { RequestHead } from '../contracts/http.ts';
 import type { Target } from '../contracts/transport.ts';
 import type { Upstream } from '../contracts/runtime.ts';
 import { newSpanId } from '../lib/ids.ts';
@@ -12,7 +12,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 
 /** Sends the exchange to its upstream. */
 export function forward(x: Exchange, upstream: Upstream): void {
-  const target = upstream.pick(null);
+  const target = upstream.pick(x, null);
   if (target === null) return fail(x, fault('no_target'));
   attempt(x, upstream, target);
 }
@@ -20,11 +20,13 @@ export function forward(x: Exchange, upstream: Upstream): void {
 function attempt(x: Exchange, upstream: Upstream, target: Target): void {
   const number = ++x.attempts;
   const head = requestHead(x, upstream, target);
-  const next = new Attempt(x, number, target, head, onFailure);
+  const next = new Attempt(x, number, upstream, target, head, onFailure);
   x.attempt = next;
   x.target = target.id;
   const hooks = x.route.attempt;
   for (let i = 0; i < hooks.length; i++) hooks[i]!(next);
+  const own = upstream.attempt;
+  for (let i = 0; i < own.length; i++) own[i]!(next);
   const { timeouts } = x.route;
   if (number === 1 && timeouts.request > 0) x.replyBy = next.startedAt + timeouts.request;
   target.transport.open(head, timeouts, x.replyBy, next);
@@ -39,7 +41,7 @@ function onFailure(failed: Attempt, cause: Fault, unsent: boolean): void {
   if (x.finished) return;
   const stale = unsent && failed.reused && failed.number === 1;
   if (stale && !x.started && !failed.bodyStarted && IDEMPOTENT.has(x.method)) {
-    attempt(x, x.route.upstream!, failed.target);
+    attempt(x, failed.upstream, failed.target);
     return;
   }
   fail(x, cause);
@@ -74,10 +76,5 @@ function addedFields(x: Exchange): string {
     '\r\ntraceparent: ' +
     traceparent +
     '\r\nvia: 1.1 sluice\r\n';
-  return x.identity === null ? added : added + identityFields(x.identity);
-}
-
-function identityFields({ consumer, user }: Identity): string {
-  const id = consumer === null ? '' : `x-consumer-id: ${consumer}\r\n`;
-  return user === null ? id : `${id}x-user-id: ${user}\r\n`;
+  return x.identity === null ? added : added + x.identity.fields;
 }

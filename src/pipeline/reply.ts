@@ -34,7 +34,7 @@ export function fail(x: Exchange, cause: Fault): void {
     x.down.cut();
     return;
   }
-  answer(x, problemReply(cause.code, cause.detail, x.id, extraFields(x, cause.code)));
+  answer(x, problemReply(cause.code, cause.detail, x.id, cause.headers ?? extraFields(x, cause.code)));
 }
 
 /** Hands the upstream's head to the client. False = a policy replaced the reply: the attempt is of no use any more. */

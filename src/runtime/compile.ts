@@ -1,11 +1,15 @@
+import { AUTHENTICATORS } from '../auth/index.ts';
+import type { BoundAuthenticator } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
 import type { Headers, Reply } from '../contracts/http.ts';
-import type { Hooks, Site } from '../contracts/policy.ts';
+import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
+import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CidrSet } from '../lib/cidr.ts';
+import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
 import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
@@ -20,6 +24,9 @@ import type { Upstreams } from './upstreams.ts';
 export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
+  readonly services: Services;
+  /** What the workers of a node know together. */
+  readonly words: SharedWords;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
@@ -44,7 +51,7 @@ export function compile(snapshot: Snapshot, parts: Parts): Runtime {
 
 function assemble(
   { generation, config }: Snapshot,
-  { observer }: Parts,
+  parts: Parts,
   upstreams: ReadonlyMap<string, Upstream>,
   release: () => void,
 ): Runtime {
@@ -52,13 +59,13 @@ function assemble(
   const routes = config.routes.map((route) => {
     const upstream = route.upstream === undefined ? null : upstreams.get(route.upstream)!;
     const base = upstream === null ? null : timeouts.get(upstream.id)!;
-    return compileRoute(route, config, upstream, base, observer);
+    return compileRoute(route, config, upstream, base, parts);
   });
   const table = buildTable(
     config.routes.map(({ match, priority }, i) => ({ ...match, priority, value: routes[i]! })),
   );
-  const notFound = ownRoute('not_found', config, observer);
-  const notAllowed = ownRoute('method_not_allowed', config, observer);
+  const notFound = ownRoute('not_found', config, parts);
+  const notAllowed = ownRoute('method_not_allowed', config, parts);
   const trusted = new CidrSet(config.trustedProxies);
   const trusts = config.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.has(ip);
   let active = 0;
@@ -69,7 +76,7 @@ function assemble(
     notFound,
     notAllowed,
     refused: notFound,
-    identityHeaders: new NameSet(IDENTITY_FIELDS),
+    identityHeaders: new NameSet([...IDENTITY_FIELDS, ...sentFields(config)]),
     trusts,
     find(wanted: Wanted, match: Match): Route {
       const route = find(table, wanted, match);
@@ -90,19 +97,35 @@ function assemble(
   };
 }
 
+/** The options of policies as written: at the root, and of each route. */
+const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unknown>>[] => [
+  config.policies,
+  ...config.routes.map((route) => route.policies),
+];
+
+/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
+function sentFields(config: GatewayConfig): string[] {
+  return placesOf(config).flatMap((options) =>
+    AUTHENTICATORS.flatMap((each) =>
+      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
+    ),
+  );
+}
+
+const isOn = (written: unknown): boolean => written !== undefined && written !== false;
+
 function compileRoute(
   route: RouteConfig,
   config: GatewayConfig,
   upstream: Upstream | null,
   base: UpstreamConfig['timeouts'] | null,
-  observer: Observer,
+  parts: Parts,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
-  const options = { ...config.policies, ...route.policies };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), observer, first),
+    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), parts, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -113,11 +136,11 @@ function compileRoute(
 }
 
 /** A route for answers without a route: the global policies, the log and the metrics see it. */
-function ownRoute(refuse: FaultCode, config: GatewayConfig, observer: Observer): Route {
+function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route {
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config.policies, new Map(), observer),
+    ...compilePolicies(info, config, {}, new Map(), parts),
     respond: null,
     refuse,
     upstream: null,
@@ -131,20 +154,30 @@ type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | '
 /** The table's order is the running order, after hooks that go `first`; replies pass in reverse. */
 function compilePolicies(
   route: RouteInfo,
-  options: Readonly<Record<string, unknown>>,
+  config: GatewayConfig,
+  own: RouteConfig['policies'],
   params: ReadonlyMap<string, number>,
-  observer: Observer,
+  { observer, services }: Parts,
   first: Route['request'] = [],
 ): HookArrays {
-  let slots = 0;
-  const site: Site = { route, params, slot: <T>(): Slot<T> => ({ index: slots++ }) };
+  const options = { ...config.policies, ...own };
+  const slots = new Slots();
+  const site: Omit<Site, 'scope'> = {
+    route,
+    params,
+    rateLimitHeaders: config.rateLimitHeaders,
+    slot: (shared) => slots.take(shared),
+    authenticators: () => bindAuthenticators(route, options, services),
+    services,
+  };
   const request = [...first];
   const response: Route['response'][number][] = [];
   const all: Hooks[] = [];
   for (const policy of POLICIES) {
-    const written = options[policy.name];
-    if (written === undefined || written === false) continue;
-    const hooks = policy.compile(written, site);
+    const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
+    if (!isOn(written)) continue;
+    const scope = Object.hasOwn(own, policy.name) ? route.id : 'global';
+    const hooks = policy.compile(written, { ...site, scope });
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
@@ -161,8 +194,41 @@ function compilePolicies(
       observer.settled(route),
     ],
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
-    slots,
+    slots: slots.count,
   };
+}
+
+/** Numbers the slots of one route. */
+class Slots {
+  count = 0;
+  readonly #shared = new Map<string, Slot<never>>();
+
+  take<T>(shared?: string): Slot<T> {
+    const known = shared === undefined ? undefined : this.#shared.get(shared);
+    if (known !== undefined) return known;
+    const slot: Slot<never> = { index: this.count++ };
+    if (shared !== undefined) this.#shared.set(shared, slot);
+    return slot;
+  }
+}
+
+/** The one `auth` policy is in effect where any authenticator is. */
+function authOptions(options: Readonly<Record<string, unknown>>): unknown {
+  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
+  return asked ? (options.auth ?? {}) : options.auth;
+}
+
+function bindAuthenticators(
+  route: RouteInfo,
+  options: Readonly<Record<string, unknown>>,
+  services: Services,
+): BoundAuthenticator[] {
+  const site = { route, consumers: noConsumers, services: services.auth };
+  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
+    name: each.name,
+    check: each.compile(options[each.name], site),
+    challenge: each.challenge(options[each.name]),
+  }));
 }
 
 function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {

@@ -57,22 +57,6 @@ describe('not in this version', () => {
       inUpstream('targets: [{ url: "http://a" }]\n    retry: { attempts: 2 }'),
       ['5:5 upstreams.0.retry', 'retry is', ...words, 'remove this block'],
     ],
-    [
-      'a choice',
-      inUpstream('targets: [{ url: "http://a" }]\n    balance: p2c'),
-      ['5:14 upstreams.0.balance', 'p2c is', ...words],
-    ],
-    [
-      'a choice in a map',
-      inUpstream('targets: [{ url: "http://a" }]\n    balance: { hash: ip }'),
-      ['5:14 upstreams.0.balance', 'hash is', ...words],
-    ],
-    [
-      'a store',
-      'version: 1\nstore: { kind: redis, url: "redis://a" }\n',
-      ['2:16 store.kind', 'redis is', ...words],
-      ['2:23 store.url', ...words],
-    ],
     ['a policy', inRoute('policies: { jwt: {} }'), ['7:17 routes.0.policies.jwt', 'jwt is', ...words]],
     ['a policy of the root', 'version: 1\npolicies:\n  waf: {}\n', ['3:3 policies.waf', ...words]],
     ['a listener', 'version: 1\nlisten: { h2c: { port: 1 } }\n', ['2:11 listen.h2c', ...words]],

@@ -56,8 +56,8 @@ describe('overrides', () => {
     [{ env: { SLUICE_WORKERS: '0' } }, 'environment:1:1 SLUICE_WORKERS: too small: at least 1'],
     [{ env: { SLUICE_ADMIN_TOKEN: 'a b' } }, 'environment:1:1 SLUICE_ADMIN_TOKEN: not a bearer token'],
     [
-      { env: { SLUICE_REDIS_URL: 'redis://a' } },
-      'environment:1:1 SLUICE_REDIS_URL: store.url is not in this version',
+      { env: { SLUICE_REDIS_URL: 'http://a:b@c' } },
+      'environment:1:1 SLUICE_REDIS_URL: not an address of Redis: use redis:// or rediss://',
     ],
     [
       { env: {}, flags: { logLevel: 'wran' } },

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { inertServices } from '../../src/lib/inert.ts';
 import { envelope } from '../../src/contracts/config.ts';
 import { loadAddon, type UwsApp } from '../../src/edge/addon.ts';
 import type { Edge, EdgeOptions } from '../../src/edge/edge.ts';
@@ -12,6 +13,7 @@ import { Keep } from '../../src/runtime/keep.ts';
 import { Recorder } from '../../src/runtime/observer.ts';
 import { Upstreams } from '../../src/runtime/upstreams.ts';
 import { Meter } from '../../src/observe/metrics.ts';
+import { PrivateWords } from '../../src/stores/words.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
@@ -26,7 +28,12 @@ const config = envelope.parse({
 });
 const runtime = compile(
   { generation: 1, config },
-  { upstreams: new Upstreams(new Keep()), observer: new Recorder(new Meter(), () => undefined) },
+  {
+    upstreams: new Upstreams(new Keep()),
+    observer: new Recorder(new Meter(), () => undefined),
+    services: inertServices,
+    words: new PrivateWords(),
+  },
 );
 
 async function listening(make: (options: EdgeOptions) => Edge, maxConnections = 100): Promise<number> {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadAddon, type ListenSocket, type UwsResponse } from '../../src/edge/addon.ts';
 import { boundReceiveBuffer, socketsOpenedBy } from '../../src/edge/receive-buffer.ts';
@@ -87,8 +87,11 @@ test('what is no socket has no receive buffer', () => {
 });
 
 test('without koffi nothing is bounded', async () => {
-  const copy = join(folder, 'receive-buffer.ts');
-  copyFileSync(new URL('../../src/edge/receive-buffer.ts', import.meta.url), copy);
+  for (const file of ['edge/receive-buffer.ts', 'lib/libc.ts']) {
+    mkdirSync(join(folder, dirname(file)), { recursive: true });
+    copyFileSync(new URL(`../../src/${file}`, import.meta.url), join(folder, file));
+  }
+  const copy = join(folder, 'edge/receive-buffer.ts');
   const alone = (await import(copy)) as { boundReceiveBuffer: typeof boundReceiveBuffer };
   const server = createServer();
   atEnd(() => void server.close());

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReplyReader } from '../../src/upstream/h1/parse.ts';
+import { blockText } from '../support/block.ts';
 import { REPLIES } from './corpus.ts';
 import { cutAt, cuts, mutated } from './mutate.ts';
 import { plainReply } from './plain-reply.ts';
@@ -40,7 +41,7 @@ function read(pieces: readonly Buffer[], bodyless: boolean): Outcome & { fed: nu
     if (reader.wrong !== '') return { ...outcome, state: 'bad', fed };
     if (reader.head !== null) {
       outcome.status = reader.head.status;
-      outcome.block = Buffer.from(reader.head.block()).toString('latin1');
+      outcome.block = blockText(reader.head.block());
     }
     outcome.body += Buffer.from(reader.piece).toString('latin1');
     if (reader.done) return { ...outcome, state: 'done', keepAlive: reader.keepAlive, fed };

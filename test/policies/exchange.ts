@@ -1,3 +1,4 @@
+import { inertServices } from '../../src/lib/inert.ts';
 import type { Exchange, RouteInfo, Slot } from '../../src/contracts/exchange.ts';
 import type { Headers, Identity, Reply, ReplyHead } from '../../src/contracts/http.ts';
 import type { Hooks, Site } from '../../src/contracts/policy.ts';
@@ -59,7 +60,11 @@ export function compile(name: string, options: unknown, params: Record<string, n
   const site: Site = {
     route,
     params: new Map(Object.entries(params)),
+    scope: route.id,
+    rateLimitHeaders: 'standard',
     slot: () => ({ index: slots++ }),
+    authenticators: () => [],
+    services: inertServices,
   };
   return policy.compile(options, site);
 }

@@ -1,3 +1,4 @@
+import { makeIdentity } from '../../src/lib/identity.ts';
 import { describe, expect, test } from 'vitest';
 import { compile, exchange, mistakes, walk } from './exchange.ts';
 
@@ -10,7 +11,7 @@ describe('request', () => {
   });
 
   test('fills templates from the exchange', () => {
-    const identity = { consumer: 'alice', user: 'u1', groups: [], scopes: [] };
+    const identity = makeIdentity({ consumer: 'alice', user: 'u1' });
     const x = exchange({ id: 'abc', method: 'POST', path: '/p', query: 'q=1', ip: '2001:db8::1', identity });
     const all =
       '{request_id} {trace_id} {client_ip} {method} {scheme} {host} {path} {query} {route} {consumer} {user}';
@@ -36,7 +37,7 @@ describe('request', () => {
   test.each(['a\r\nx-evil: 1', 'a\0', 'caf\u00e9'])(
     'a value of the caller that is not plain text (%j) is left out',
     (user) => {
-      const identity = { consumer: null, user, groups: [], scopes: [] };
+      const identity = makeIdentity({ user });
       const x = exchange({ identity });
       walk(compile('headers', { request: { set: { 'x-user': '<{user}>' } } }), x);
       expect(x.header('x-user')).toBe('<>');

@@ -1,10 +1,9 @@
-import type { Target } from '../contracts/transport.ts';
+import type { Exchange } from '../../contracts/exchange.ts';
+import type { Target } from '../../contracts/transport.ts';
+import type { Balancer } from './balancer.ts';
 
-/** One way to choose among targets. */
-export interface Balancer {
-  /** The next target, other than `not` while there is another; null = none. */
-  pick(not: Target | null): Target | null;
-}
+/** Turns that a cycle begins with at most: enough to part the workers. */
+const MOST_TURNS = 1_000;
 
 /**
  * Smooth weighted round robin: each turn every target gains its weight, the richest is chosen and pays the
@@ -20,17 +19,23 @@ export class RoundRobin implements Balancer {
     this.#credit = new Float64Array(this.#targets.length);
     this.#total = this.#targets.reduce((sum, target) => sum + target.weight, 0);
     // Workers start at different places in the cycle, else they would all hit the same target at once.
-    for (let turns = Math.floor(Math.random() * this.#total); turns > 0; turns--) this.pick(null);
+    const turns = Math.floor(Math.random() * Math.min(this.#total, MOST_TURNS));
+    for (let turn = 0; turn < turns; turn++) this.#next(null);
   }
 
-  pick(not: Target | null): Target | null {
+  pick(_x: Exchange, tried: readonly Target[] | null): Target | null {
     const targets = this.#targets;
     if (targets.length <= 1) return targets[0] ?? null;
+    return this.#next(tried !== null && targets.every((each) => tried.includes(each)) ? null : tried);
+  }
+
+  #next(tried: readonly Target[] | null): Target {
+    const targets = this.#targets;
     const credit = this.#credit;
     let best = -1;
     for (let i = 0; i < targets.length; i++) {
       credit[i]! += targets[i]!.weight;
-      if (targets[i] === not) continue;
+      if (tried !== null && tried.includes(targets[i]!)) continue;
       if (best < 0 || credit[i]! > credit[best]!) best = i;
     }
     credit[best]! -= this.#total;

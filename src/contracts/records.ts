@@ -1,0 +1,26 @@
+/** What is kept beside the configuration and changes while the gateway runs. */
+export type RecordKind = 'consumers' | 'revocations' | 'sessions';
+
+export interface StoredRecord {
+  /** Plain data. */
+  readonly value: unknown;
+  /** Milliseconds since the epoch after which it is forgotten; null = kept. */
+  readonly expires: number | null;
+}
+
+/**
+ * Small records by kind and id: in the primary's memory, in a file, or in Redis. The primary alone uses it.
+ * Every promise rejects when the store cannot be reached; then nothing was changed.
+ */
+export interface Records {
+  /** Whether a restart finds them again. */
+  readonly durable: boolean;
+  /** Everything of a kind that has not expired. */
+  load(kind: RecordKind): Promise<ReadonlyMap<string, StoredRecord>>;
+  /** Resolves when it is kept (where `durable`: also over a crash). */
+  put(kind: RecordKind, id: string, record: StoredRecord): Promise<void>;
+  remove(kind: RecordKind, id: string): Promise<void>;
+  /** Calls `heard` for what other nodes change; null = removed. */
+  on(kind: RecordKind, heard: (id: string, record: StoredRecord | null) => void): void;
+  close(): Promise<void>;
+}

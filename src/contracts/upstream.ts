@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { balance, sticky } from './balance.ts';
+import { id, pem, planned } from './blocks.ts';
+import { health } from './health.ts';
+import { duration } from './units.ts';
+
+/** The `upstreams` part of the configuration. */
+
+const upstreamTimeouts = z.strictObject({
+  connect: duration.prefault('2s').describe('Per attempt, until the connection stands.'),
+  firstByte: duration
+    .optional()
+    .describe('Per attempt, from the request sent to the first byte of the reply.'),
+  request: duration.prefault('30s').describe('All attempts until the reply head.'),
+  idle: duration.prefault('60s').describe('Longest silence between two bytes of a reply.'),
+});
+
+const target = z.strictObject({
+  url: z.string().describe('http://host:port or https://host:port; no path.'),
+  weight: z.int().min(0).max(1000).default(1).describe('Share of the traffic; 0 = none.'),
+  priority: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('Lower goes first; higher ones take over what those cannot carry.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where it runs; a node prefers targets of its own zone.'),
+});
+
+export const upstream = z.strictObject({
+  id,
+  balance,
+  targets: z.array(target).min(1, 'an upstream needs at least one target'),
+  host: z
+    .string()
+    .min(1)
+    .default('client')
+    .describe(
+      'Host field sent: client (what the client asked for), target (the host of the URL), or a name.',
+    ),
+  timeouts: upstreamTimeouts.prefault({}),
+  connections: z
+    .strictObject({
+      max: z.int().min(1).max(65_535).default(256).describe('Connections per target and worker.'),
+      pipelining: z.literal(1, 'pipelining is not in this version').default(1),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      ca: pem.optional().describe('Certificate authorities to trust instead of the built-in ones (PEM).'),
+      cert: pem.optional().describe('Client certificate (PEM).'),
+      key: pem.optional().describe('Key of the client certificate (PEM).'),
+      serverName: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Name to send and to check; default: host of the URL.'),
+      verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
+    })
+    .optional(),
+  retry: planned('retry'),
+  health: health.optional().describe('Finds out which targets are well.'),
+  breaker: planned('breaker'),
+  slowStart: duration
+    .optional()
+    .describe('Time in which the weight of a new or returning target grows to its whole.'),
+  hedge: planned('hedge'),
+  concurrency: planned('concurrency'),
+  sticky: sticky.optional().describe('Keeps each client at one target by a cookie.'),
+  fallback: planned('fallback'),
+});
