@@ -16,6 +16,7 @@ import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Overlay } from './control/overlay.ts';
 import { Placement } from './control/placement.ts';
@@ -110,7 +111,7 @@ class Primary {
     const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
-    primaryFacts(fleet);
+    logLimitStore(primaryFacts(fleet), fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const records = new MemoryRecords();
     const overlay = new Overlay(config, {

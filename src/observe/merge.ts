@@ -26,7 +26,7 @@ interface Sample {
 
 /**
  * The metrics of all workers added up. Counters and histograms only ever grow: what a dead worker had
- * reported stays. Gauges are summed over the living; those with a `worker` label have one series each.
+ * reported stays. Gauges are summed over the living, or are the highest of them; those with a `worker` label have one series each.
  */
 export class Merged {
   readonly #registry = new Registry();
@@ -167,7 +167,9 @@ class MergedFamily {
   #samples({ labels, total, byWorker }: Series): Sample[] {
     const { name } = this;
     if (this.type === 'gauge') {
-      const value = [...byWorker.values()].reduce((sum, each) => sum + each, 0);
+      const present = [...byWorker.values()];
+      const highest = this.#family.merge === 'highest';
+      const value = highest ? Math.max(...present) : present.reduce((sum, each) => sum + each, 0);
       return [{ metricName: name, labels, value }];
     }
     if (this.type === 'counter') return [{ metricName: name, labels, value: total[0]! }];
