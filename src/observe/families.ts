@@ -70,6 +70,12 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  targetHealth: gauge(
+    'sluice_target_health',
+    'Whether a target is used, as far as probes and ejections say: 1 or 0.',
+    'upstream',
+    'target',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',
