@@ -16,6 +16,7 @@ import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Overlay } from './control/overlay.ts';
 import { Placement } from './control/placement.ts';
@@ -113,7 +114,9 @@ class Primary {
     const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
-    const targets = new TargetWatch({ facts: primaryFacts(fleet), log: this.#log });
+    const facts = primaryFacts(fleet);
+    const targets = new TargetWatch({ facts, log: this.#log });
+    logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
     const records = new MemoryRecords();

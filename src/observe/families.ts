@@ -84,6 +84,14 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'target',
   ),
+  limitStoreDegraded: highest(
+    'sluice_limit_store_degraded',
+    '1 while Redis cannot be asked and this node enforces its part of every limit by itself.',
+  ),
+  limitStoreOperations: counter(
+    'sluice_limit_store_operations_total',
+    'Scripts sent to Redis for limits: those of decisions, leases and what is given back.',
+  ),
   breakerState: highest(
     'sluice_breaker_state',
     'Breaker of an upstream (empty target) or of a target: 0 closed, 1 half-open, 2 open.',

@@ -26,7 +26,7 @@ interface Sample {
 
 /**
  * The metrics of all workers added up. Counters and histograms only ever grow: what a dead worker had
- * reported stays. Gauges are summed over the living; those with a `worker` label have one series each.
+ * reported stays. Gauges are summed over the living, or are the highest of them; those with a `worker` label have one series each.
  */
 export class Merged {
   readonly #registry = new Registry();
