@@ -11,7 +11,7 @@ import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
 const PLANNED: ReadonlySet<string> = new Set([
-  ...['waf', 'limit', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
+  ...['waf', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
 ]);
 
 /** Where a `policies` map stands: at the root, or in a route. */
@@ -79,6 +79,8 @@ function siteOf(id: string, upstreamId: string | null, params: Site['params']): 
   return {
     route: { id, upstreamId },
     params,
+    scope: id === '-' ? 'global' : id,
+    rateLimitHeaders: 'standard',
     slot: <T>(): Slot<T> => ({ index: slots++ }),
     authenticators: () => [],
     services: inertServices,

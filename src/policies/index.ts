@@ -2,6 +2,7 @@ import type { Policy } from '../contracts/policy.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
 import { ip } from './ip.ts';
+import { limitAnyone, limitCallers } from './limit.ts';
 import { requestId } from './request-id.ts';
 import { rewrite } from './rewrite.ts';
 
@@ -23,6 +24,8 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(requestId),
   sealed(ip),
   sealed(cors),
+  sealed(limitAnyone),
+  sealed(limitCallers),
   sealed(rewrite),
   sealed(headers),
 ];
