@@ -82,6 +82,12 @@ export const FAMILIES = Object.freeze({
     'sluice_limit_table_full_total',
     'Decisions of limits about a key that found no place in the memory where this node counts.',
   ),
+  targetHealth: gauge(
+    'sluice_target_health',
+    'Whether a target is used, as far as probes and ejections say: 1 or 0.',
+    'upstream',
+    'target',
+  ),
   limitStoreDegraded: highest(
     'sluice_limit_store_degraded',
     '1 while Redis cannot be asked and this node enforces its part of every limit by itself.',
