@@ -9,6 +9,7 @@ import { registerConsumers } from './admin/consumers.ts';
 import { registerProbes } from './admin/probes.ts';
 import { makeAdmin } from './admin/server.ts';
 import type { AdminServer } from './admin/server.ts';
+import { registerTargets } from './admin/targets.ts';
 import { loadFile } from './config/load.ts';
 import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
@@ -72,9 +73,10 @@ interface ApiParts {
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ overlay }: ApiParts): Resource[] => [
+const resourcesOf = ({ overlay, targets }: ApiParts): Resource[] => [
   (api) => registerConsumers(api, overlay),
   (api) => registerConsumerKeys(api, overlay),
+  (api) => registerTargets(api, targets),
 ];
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */
