@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { RevocationTable } from './auth/revocation-table.ts';
+import { SessionTable } from './auth/session-table.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
@@ -15,6 +17,7 @@ import { watchWorker } from './observe/standard.ts';
 import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
+import { secretParameters } from './runtime/authentication.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Recorder } from './runtime/observer.ts';
@@ -27,7 +30,8 @@ const NO_WORDS =
   'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
-function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output: Output, log: Logger): Work {
+function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
+  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
@@ -37,7 +41,12 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
   const upstreams = new Upstreams(new Keep());
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const services = makeServices(meter, inertServices.limits, inertServices.auth);
+  const services = makeServices(meter, inertServices.limits, {
+    ...inertServices.auth,
+    facts,
+    sessions: new SessionTable(facts),
+    revocations: new RevocationTable(facts),
+  });
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -59,7 +68,8 @@ function assemble({ slot, blockWrite, sharedMemory }: WorkerEnvironment, output:
     serve(runtime) {
       const { config } = runtime;
       log.level = config.log.level;
-      accessLog = new AccessLog({ ...config.log, destination: output });
+      const redact = [...config.log.redact, ...secretParameters(config)];
+      accessLog = new AccessLog({ ...config.log, redact, destination: output });
       current.swap(runtime);
       listeners.commit();
       return listeners;
@@ -101,8 +111,9 @@ function main(): void {
   // What was said and logged leaves the process first; a reader that is stuck is not waited for long.
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
-  openFacts(channel);
-  new WorkerRole(channel, assemble(env, output, log), { exit, warn });
+  const facts = openFacts(channel);
+  facts.on('round', (_, number) => facts.tell('round-heard', String(env.slot), number));
+  new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
 main();

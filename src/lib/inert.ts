@@ -15,9 +15,16 @@ const facts: Facts = { tell: () => undefined, get: () => undefined, on: () => ()
 export const inertAuth: AuthServices = {
   facts,
   verifier: { start: () => undefined, signature: () => null },
+  sessions: { find: () => undefined },
+  revocations: { has: () => false },
 };
 
-export const noConsumers: Consumers = { get: () => undefined, digest: '' };
+export const noConsumers: Consumers = {
+  get: () => undefined,
+  keys: () => [],
+  login: () => undefined,
+  digest: '',
+};
 
 /** For compiling a configuration only to see whether it can be served. */
 export const inertServices: Services = {

@@ -70,6 +70,13 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  auth: counter(
+    'sluice_auth_total',
+    'Looks at credentials by outcome: accepted, refused, unavailable; missing = none was shown.',
+    'route',
+    'method',
+    'outcome',
+  ),
   eventLoopLag: gauge(
     'sluice_event_loop_lag_seconds',
     'Delay of the event loop, 99th percentile since the last report.',

@@ -1,4 +1,4 @@
-import { inertServices } from '../../src/lib/inert.ts';
+import { inertServices, noConsumers } from '../../src/lib/inert.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ const site = {
   ]),
   slot: () => ({ index: 0 }),
   authenticators: () => [],
+  consumers: noConsumers,
   services: inertServices,
 };
 
