@@ -6,9 +6,13 @@ import { cpuMicros } from './processes.mjs';
 const run = promisify(execFile);
 const script = join(import.meta.dirname, 'wrk.lua');
 
-/** Load from one pinned wrk thread over 64 kept connections. Resolves with the report of wrk.lua. */
-export async function wrk({ core, url, fields, seconds }) {
-  const args = ['-c', String(core), 'wrk', '-t1', '-c64', `-d${seconds}s`, '-s', script, url, '--', fields];
+/**
+ * Load from one pinned wrk thread over kept connections (64 unless told). `tokens`: a file of bearer tokens, used in
+ * turn. Resolves with the report of wrk.lua.
+ */
+export async function wrk({ core, url, fields, seconds, tokens, connections = 64 }) {
+  const shape = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script];
+  const args = ['-c', String(core), 'wrk', ...shape, url, '--', fields, ...(tokens ? [tokens] : [])];
   const { stdout } = await run('taskset', args, { timeout: (seconds + 15) * 1000 });
   return JSON.parse(stdout.trimEnd().split('\n').at(-1));
 }
@@ -29,8 +33,8 @@ export async function measure(pid, load) {
 }
 
 /** Throws unless the proxy gives the right answer, so that nothing wrong is measured. */
-export async function checkAnswer(url, expected) {
-  const reply = await fetch(url, { signal: AbortSignal.timeout(5000) });
+export async function checkAnswer(url, expected, headers = {}) {
+  const reply = await fetch(url, { headers, signal: AbortSignal.timeout(5000) });
   const body = await reply.text();
   if (reply.status !== 200 || body !== expected) {
     throw new Error(`${url} answered ${reply.status} ${JSON.stringify(body.slice(0, 200))}`);

@@ -1,6 +1,6 @@
 /**
  * A fast origin: `node origin.mjs PORT`. Parses no more than it must (it is behind a proxy under test, never behind
- * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /64k answers 64 KB.
+ * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /api/64k answers 64 KB.
  */
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,8 @@ export const BODY = JSON.stringify({
 });
 
 export const REPLY = reply('application/json', BODY);
-const large = reply('application/octet-stream', 'x'.repeat(64 * 1024));
+export const LARGE_BODY = 'x'.repeat(64 * 1024);
+const large = reply('application/octet-stream', LARGE_BODY);
 
 /** Ten header fields, as an application server would send them. */
 function reply(type, body) {
@@ -49,7 +50,7 @@ function serve(socket) {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       bodyLeft = Math.max(0, end + 4 + length - pending.length);
       pending = pending.slice(end + 4 + length);
-      socket.write(head.startsWith('GET /64k') ? large : REPLY);
+      socket.write(head.startsWith('GET /api/64k') ? large : REPLY);
     }
   });
 }

@@ -6,16 +6,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const started = new Set();
 
-/** Starts a program pinned to one core, in a process group of its own; its output is kept for error messages. */
-export function startPinned(core, command, args, env = {}) {
+/**
+ * Starts a program pinned to one core, in a process group of its own; its output is kept for error messages.
+ * `silent`: standard output is thrown away by the kernel, so that nobody pays for reading a log.
+ */
+export function startPinned(core, command, args, { silent = false } = {}) {
   const child = spawn('taskset', ['-c', String(core), command, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', silent ? 'ignore' : 'pipe', 'pipe'],
     detached: true,
   });
   const process_ = { command, child, pid: child.pid, output: '', ended: once(child, 'exit') };
   const keep = (text) => (process_.output = (process_.output + text).slice(-4000));
-  child.stdout.on('data', keep);
+  child.stdout?.on('data', keep);
   child.stderr.on('data', keep);
   started.add(process_);
   return process_;
@@ -26,7 +28,8 @@ export async function stopAll() {
   await Promise.all([...started].map(stop));
 }
 
-async function stop(process_) {
+/** Stops one program and its children. */
+export async function stop(process_) {
   started.delete(process_);
   signalGroup(process_, 'SIGTERM');
   await Promise.race([process_.ended, sleep(2000, undefined, { ref: false })]);

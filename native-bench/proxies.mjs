@@ -1,5 +1,5 @@
 /**
- * The contestants. Each serves the same two routes with one worker and no access log: /api/* goes to the origin over
+ * The contestants of plain proxying. Each serves the same two routes with one worker and no access log: /api/* goes to the origin over
  * kept connections, /hello is answered by the proxy itself. `files` are written to a folder of its own before `start`.
  */
 import { join } from 'node:path';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 const HELLO = 'hello';
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 
-const sluice = {
-  name: 'sluice',
+/** @param more Lines of routes beside those that are used. */
+const sluiceWith = (name, more = '') => ({
+  name,
   files: ({ port, adminPort, originPort }) => ({
     'sluice.yaml': `
 version: 1
@@ -19,11 +20,17 @@ log: { access: false, level: warn }
 upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
 routes:
   - { id: api, match: { paths: ["/api/*"] }, upstream: origin }
-  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
+${more}  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
 `,
   }),
   command: ({ folder }) => [process.execPath, cli, 'run', '-c', join(folder, 'sluice.yaml')],
-};
+});
+
+/** Routes of every kind that a request must not meet, on other paths. */
+const MANY = Array.from({ length: 9_998 }, (_, i) => {
+  const path = i % 3 === 0 ? `/r${i}/:id` : i % 3 === 1 ? `/api/v${i}/*` : `/r${i}/list`;
+  return `  - { id: r${i}, match: { paths: ["${path}"] }, upstream: origin }\n`;
+}).join('');
 
 const nginx = {
   name: 'nginx',
@@ -93,5 +100,7 @@ backend origin
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
 };
 
-export const proxies = [sluice, nginx, haproxy];
+export const proxies = [sluiceWith('sluice'), nginx, haproxy];
+/** One route among 10,000, beside two. */
+export const crowded = [sluiceWith('sluice'), sluiceWith('10,000', MANY), nginx];
 export { HELLO };

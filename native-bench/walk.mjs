@@ -11,6 +11,9 @@ import { Meter } from '../dist/observe/metrics.js';
 import { envelope } from '../dist/contracts/config.js';
 import { requestHead } from '../dist/upstream/h1/write.js';
 import { ReplyReader } from '../dist/upstream/h1/parse.js';
+import { Endpoint } from '../dist/upstream/endpoint.js';
+import { Load } from '../dist/upstream/load.js';
+import { targetSpecs } from '../dist/upstream/spec.js';
 import { Upstream } from '../dist/upstream/upstream.js';
 import { BODY, REPLY } from './origin.mjs';
 
@@ -42,10 +45,28 @@ const transport = {
   cancel() {},
   close() {},
 };
-const target = { id: 'origin', authority: '127.0.0.1:1', weight: 1, transport };
+const spec = {
+  id: 'origin',
+  host: 'client',
+  balance: 'round-robin',
+  targets: targetSpecs(config.upstreams[0]),
+  probed: false,
+  panic: 0,
+  slowStart: 0,
+  zone: null,
+  sticky: null,
+  passive: null,
+};
+const unknown = {
+  healthy: () => undefined,
+  ejected: () => false,
+  weight: () => undefined,
+  addresses: () => undefined,
+};
+const endpoints = { take: (target) => new Endpoint(target, target.id, transport, new Load()), free() {} };
 const upstreams = {
   claim: () => ({
-    upstreams: new Map([['origin', new Upstream('origin', 'client', [target])]]),
+    upstreams: new Map([['origin', new Upstream(spec, unknown, endpoints)]]),
     release() {},
   }),
 };

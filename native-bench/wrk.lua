@@ -1,6 +1,7 @@
 -- wrk script: what a browser behind a login sends, and a report as one line of JSON.
--- Usage: wrk -s wrk.lua URL -- plain|browser
--- The request is built once (no request() function), so that the load generator stays cheap.
+-- Usage: wrk -s wrk.lua URL -- plain|browser|post [FILE]
+-- The request is built once (no request() function), so that the load generator stays cheap. With FILE (a token a line)
+-- there is one request a token, each built once, and they are sent in turn.
 
 local browser = {
   ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -20,11 +21,28 @@ local browser = {
   ["Authorization"] = "Bearer " .. string.rep("eyJhbGciOiJSUzI1NiIs", 35),
 }
 
+local function each_token(file)
+  local requests, at = {}, 0
+  for token in io.lines(file) do
+    wrk.headers["Authorization"] = "Bearer " .. token
+    requests[#requests + 1] = wrk.format()
+  end
+  request = function()
+    at = at % #requests + 1
+    return requests[at]
+  end
+end
+
 function init(args)
   wrk.headers["Host"] = "api.example.com"
-  if args[1] == "browser" then
+  if args[1] ~= "plain" then
     for name, value in pairs(browser) do wrk.headers[name] = value end
   end
+  if args[1] == "post" then
+    wrk.method = "POST"
+    wrk.body = string.rep("0123456789abcdef", 1024)
+  end
+  if args[2] then each_token(args[2]) end
 end
 
 function done(summary, latency)

@@ -38,9 +38,9 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const upstreams = new Upstreams(new Keep());
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
+  const upstreams = new Upstreams(new Keep(), facts, words, meter);
   const services = makeServices(meter, inertServices.limits, {
     ...inertServices.auth,
     facts,

@@ -5,7 +5,7 @@ import type { Exchange } from '../contracts/exchange.ts';
 import { fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { Session } from '../contracts/session.ts';
-import { getCookie, removeCookie } from '../lib/cookies.ts';
+import { cookieValue, removeCookie } from '../lib/cookie.ts';
 import { isToken, removeField } from '../lib/fields.ts';
 import { makeIdentity } from '../lib/identity.ts';
 
@@ -51,7 +51,7 @@ export const session: Authenticator<Options> = {
 };
 
 function shownIn(x: Exchange, { cookie, header }: Options): string | undefined {
-  const inCookie = cookie === false ? undefined : getCookie(x.headers, cookie);
+  const inCookie = cookie === false ? undefined : cookieValue(x.headers, cookie);
   return inCookie ?? (header === false ? undefined : x.header(header));
 }
 

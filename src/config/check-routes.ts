@@ -13,6 +13,8 @@ export function checkRoutes(data: Raw, report: Report): void {
   for (const [i, route] of listOf(data.routes).entries()) {
     if (!isMap(route)) continue;
     const path = ['routes', i];
+    if (route.id === 'global')
+      report([...path, 'id'], 'global stands for all routes where limits are counted: choose another id');
     checkMatch(route.match, [...path, 'match'], report);
     checkService(route, path, report);
     if (typeof route.upstream === 'string' && !known.has(route.upstream))
@@ -59,7 +61,8 @@ function checkRedirect({ redirect }: Raw, data: Raw, path: Path, report: Report)
 /** Fields of a reply that say how it is framed, which only an edge knows. */
 const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'date']);
 
-function checkRespond(respond: unknown, path: Path, report: Report): void {
+/** Checks a reply that is written in the configuration. */
+export function checkRespond(respond: unknown, path: Path, report: Report): void {
   const { status, body, headers } = mapOf(respond);
   checkFields(headers, [...path, 'headers'], report);
   for (const [name] of pairsOf(headers))

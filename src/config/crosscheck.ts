@@ -1,6 +1,7 @@
 import { parseCidr } from '../lib/cidr.ts';
 import { checkAuth } from './check-auth.ts';
 import { checkConsumers } from './check-consumers.ts';
+import { checkFallbacks } from './check-fallback.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -29,6 +30,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkTokens(data, report);
   checkStore(data, report);
   checkUpstreams(data, report);
+  checkFallbacks(data, report, warn);
   checkRoutes(data, report);
 }
 

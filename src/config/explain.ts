@@ -56,7 +56,8 @@ export function explain(config: GatewayConfig, asked: Asked): Explanation {
   const values: readonly string[] = match.params;
   const params = paramNames(pattern).map((name, i) => [name, values[i] ?? ''] as const);
   const chosen: Record<string, unknown> = { ...config.policies, ...route.policies };
-  const policies = BLOCKS.map(({ name }) => name).filter((name) => (chosen[name] ?? false) !== false);
+  const names = new Set(BLOCKS.map(({ name }) => name));
+  const policies = [...names].filter((name) => (chosen[name] ?? false) !== false);
   return { outcome: 'route', route, pattern, params, wanted, policies };
 }
 

@@ -43,6 +43,7 @@ const OVERRIDES: readonly Override[] = [
     path: ['log', 'level'],
     read: text,
   },
+  { variable: 'SLUICE_ZONE', path: ['zone'], read: text },
   { variable: 'SLUICE_ADMIN_TOKEN', path: ['admin', 'tokens'], read: (token) => [token] },
   {
     variable: 'SLUICE_REDIS_URL',

@@ -10,7 +10,7 @@ import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
 import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
-const PLANNED: ReadonlySet<string> = new Set([...['waf', 'limit', 'jwt', 'cache', 'mirror']]);
+const PLANNED: ReadonlySet<string> = new Set(['waf', 'jwt', 'cache', 'mirror']);
 
 /** Where a `policies` map stands: at the root, or in a route. */
 export interface Place {
@@ -77,6 +77,8 @@ function siteOf(id: string, upstreamId: string | null, params: Site['params']): 
   return {
     route: { id, upstreamId },
     params,
+    scope: id === '-' ? 'global' : id,
+    rateLimitHeaders: 'standard',
     slot: <T>(): Slot<T> => ({ index: slots++ }),
     authenticators: () => [],
     consumers: noConsumers,

@@ -14,8 +14,8 @@ export interface Inlined {
 }
 
 /**
- * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, addresses and
- * credentials of the store, and the certificates and keys of upstreams, of the store and of the TLS listener, where
+ * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of
+ * cookies, addresses and credentials of the store, and the certificates and keys of upstreams, of the store and of the TLS listener, where
  * a bare path means its file too. Paths are relative to the configuration file.
  */
 export function inlineFiles(
@@ -62,6 +62,10 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
   const pems = listOf(data.upstreams).flatMap((_, i) =>
     ['ca', 'cert', 'key'].map((name): Place => ({ path: ['upstreams', i, 'tls', name] })),
   );
+  const keys = listOf(data.upstreams).map((_, i): Place => ({
+    path: ['upstreams', i, 'sticky', 'secret'],
+    trim: true,
+  }));
   const https = ['listen', 'https'];
   const certificates = listOf(getIn(data, [...https, 'certificates'])).flatMap((_, i) =>
     ['cert', 'key'].map((name): Place => ({ path: [...https, 'certificates', i, name], bare: true })),
@@ -70,6 +74,7 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
     ...tokens,
     ...storePlaces(mapOf(data.store)),
     ...pems,
+    ...keys,
     ...certificates,
     { path: [...https, 'clientCa'], bare: true },
   ];

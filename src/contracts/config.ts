@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { fileRef, id, planned, port } from './blocks.ts';
+import { fileRef, id, port } from './blocks.ts';
 import { consumer } from './consumer.ts';
 import { limits } from './limits.ts';
 import { listen } from './listen.ts';
+import { CLASSES } from './resilience.ts';
 import { store } from './store.ts';
 import { duration, size } from './units.ts';
 import { upstream } from './upstream.ts';
@@ -84,6 +85,10 @@ const route = z.strictObject({
   match,
   priority: z.int().default(0).describe('Higher goes first among equally specific routes.'),
   upstream: z.string().optional().describe('Id of the upstream that serves this route.'),
+  class: z
+    .enum(CLASSES)
+    .default('normal')
+    .describe('Who is refused last (high) or first (low) when the upstream is at its adaptive limit.'),
   respond: z
     .strictObject({
       status: z.int().min(200).max(599).default(200),
@@ -135,6 +140,12 @@ export const envelope = z.strictObject({
   drainDelay: duration
     .prefault('0s')
     .describe('How long listeners stay open after SIGTERM, readiness already 503.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where this node runs: targets of the same zone are preferred.'),
   trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-* are believed.'),
   store: store.prefault({}),
   limits: limits.prefault({}),
@@ -143,7 +154,10 @@ export const envelope = z.strictObject({
   consumers: z.array(consumer).default([]).describe('Who may call, and by which credentials.'),
   routes: z.array(route).default([]),
   policies: policies.default({}).describe('Policies of every route.'),
-  rateLimitHeaders: planned('rateLimitHeaders'),
+  rateLimitHeaders: z
+    .enum(['standard', 'legacy', 'both', 'none'])
+    .default('standard')
+    .describe('How replies tell of limits: RateLimit-Policy and RateLimit, X-RateLimit-*, both, or neither.'),
 });
 
 /** What a user writes. */

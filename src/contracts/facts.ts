@@ -5,9 +5,21 @@ import type { Session } from './session.ts';
  * plain data: they travel between processes.
  */
 export interface FactValues {
-  /** Whether active probes find a target well; id: upstream id, a space, `host:port`. From the primary. */
+  /**
+   * Whether active probes find an endpoint well; nothing is known before its first good probe. Id: upstream id, a
+   * space, key of the endpoint (`host:port` of the target, then a space and the address where the host is a name).
+   * From the primary.
+   */
   readonly 'target-health': { readonly healthy: boolean };
-  /** Addresses that a host name stands for; id: the name. From the primary. */
+  /** An endpoint failed too many requests in a row; id as above. From a worker. */
+  readonly suspect: Readonly<Record<never, never>>;
+  /** An endpoint gets no requests for a while; id as above. From the primary, null when the time is over. */
+  readonly ejection: { readonly ms: number };
+  /** Weight of a target other than the configured one; id: upstream id, a space, `host:port`. From the primary. */
+  readonly weight: number;
+  /** Key of sticky cookies that have none of their own; id: `sticky`. From the primary, once. */
+  readonly secret: string;
+  /** Addresses that a host name stands for, never none; id: the name. From the primary. */
   readonly addresses: readonly string[];
   /** Keys of a token issuer; id: URL of the key set. From the primary, after every attempt to fetch it. */
   readonly jwks: {
@@ -28,6 +40,11 @@ export interface FactValues {
   readonly 'session-use': { readonly at: number };
   /** Something is revoked until then (milliseconds since 1970, null = for ever); id: `jti ID`, `sub ID` or `key ID`. From the primary. */
   readonly revocation: { readonly expires: number | null };
+  /**
+   * What an operator said about a breaker; id: upstream id, or upstream id, a space, `host:port`. From the primary;
+   * null = it rules itself.
+   */
+  readonly breaker: { readonly force: 'open' | 'closed' };
 }
 
 export type FactKind = keyof FactValues;

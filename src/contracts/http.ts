@@ -23,6 +23,13 @@ export interface RequestHead {
   readonly explicitZero: boolean;
 }
 
+/** Where a block of bytes lies: `bytes[from..to)`. A view of it would cost a tenth of a microsecond. */
+export interface Block {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * The head of the answer to the client. It keeps the upstream's checked bytes; a list is built only
  * when a policy reads or changes a field (`lib/reply-head.ts`).
@@ -36,7 +43,7 @@ export interface ReplyHead {
    * Content-Length, Transfer-Encoding, Connection and Date, which only an edge writes. Valid until
    * the call that handed over the head returns: it may lie in a buffer that the next read overwrites.
    */
-  block(): Uint8Array;
+  block(): Block;
   /** Copies the bytes, so that the head may be used after that call. */
   keep(): void;
   /** First value of a field; `name` in lower case. */

@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { AuthServices, BoundAuthenticator, Consumers } from './auth.ts';
+import type { GatewayConfig } from './config.ts';
 import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
 import type { Reply } from './http.ts';
 import type { LimitStore } from './stores.ts';
@@ -38,7 +39,15 @@ export interface Site {
   readonly route: RouteInfo;
   /** Path parameters of the route's patterns, so that templates can be checked: name -> index in `Exchange.params`. */
   readonly params: ReadonlyMap<string, number>;
-  slot<T>(): Slot<T>;
+  /**
+   * Whose options these are: the id of the route, or `global` for those of the root. Part of the identity of whatever
+   * is counted over many requests.
+   */
+  readonly scope: string;
+  /** How replies tell of limits. */
+  readonly rateLimitHeaders: GatewayConfig['rateLimitHeaders'];
+  /** A policy that acts at several places of the order names its slot, so that each of them gets the same one. */
+  slot<T>(shared?: string): Slot<T>;
   /** The authenticators in effect on this route, in the order in which they are asked; for the `auth` policy. */
   authenticators(): readonly BoundAuthenticator[];
   /** The consumers of this configuration. */

@@ -14,6 +14,19 @@ export const duration = z
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration is a number and a unit: 250ms, 30s, 5m, 1h')
   .transform((text) => amount(text, MS));
 
+/** A rate as written (`100/s`, `1000/m`); parsed to how many in how many milliseconds. */
+export const rate = z
+  .string('a rate is text such as 100/s, 1000/m, 5/h or 20/d')
+  .regex(/^[1-9]\d{0,8}\/[smhd]$/, {
+    error: 'a rate is a whole number, a slash and a unit: 100/s, 1000/m, 5/h, 20/d',
+    // Nothing that is computed from a rate can be checked.
+    abort: true,
+  })
+  .transform((text) => {
+    const [count = '', unit = ''] = text.split('/');
+    return { amount: Number(count), periodMs: MS[unit] ?? NaN };
+  });
+
 /** A size as written (`64KB`, `10MB`; KB = 1024 bytes); parsed to bytes. */
 export const size = z
   .string('a size is text such as 64KB or 10MB')

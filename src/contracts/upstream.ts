@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { id, pem, planned, plannedValue } from './blocks.ts';
+import { balance, sticky } from './balance.ts';
+import { id, pem } from './blocks.ts';
+import { health } from './health.ts';
+import { breaker, concurrency, fallback, hedge, retry } from './resilience.ts';
 import { duration } from './units.ts';
 
 /** The `upstreams` part of the configuration. */
@@ -16,16 +19,23 @@ const upstreamTimeouts = z.strictObject({
 const target = z.strictObject({
   url: z.string().describe('http://host:port or https://host:port; no path.'),
   weight: z.int().min(0).max(1000).default(1).describe('Share of the traffic; 0 = none.'),
-  priority: planned('target.priority'),
-  zone: planned('target.zone'),
+  priority: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('Lower goes first; higher ones take over what those cannot carry.'),
+  zone: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where it runs; a node prefers targets of its own zone.'),
 });
 
 export const upstream = z.strictObject({
   id,
-  balance: z
-    .literal('round-robin', plannedValue(['least-request', 'p2c', 'ewma', 'random', 'hash'], 'round-robin'))
-    .default('round-robin')
-    .describe('Rule that chooses a target; round-robin is smooth and weighted.'),
+  balance,
   targets: z.array(target).min(1, 'an upstream needs at least one target'),
   host: z
     .string()
@@ -54,12 +64,14 @@ export const upstream = z.strictObject({
       verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
     })
     .optional(),
-  retry: planned('retry'),
-  health: planned('health'),
-  breaker: planned('breaker'),
-  slowStart: planned('slowStart'),
-  hedge: planned('hedge'),
-  concurrency: planned('concurrency'),
-  sticky: planned('sticky'),
-  fallback: planned('fallback'),
+  retry: retry.optional(),
+  health: health.optional().describe('Finds out which targets are well.'),
+  breaker: breaker.optional(),
+  slowStart: duration
+    .optional()
+    .describe('Time in which the weight of a new or returning target grows to its whole.'),
+  hedge: hedge.optional(),
+  concurrency: concurrency.optional(),
+  sticky: sticky.optional().describe('Keeps each client at one target by a cookie.'),
+  fallback: fallback.optional(),
 });

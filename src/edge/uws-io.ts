@@ -1,5 +1,5 @@
 import { fault } from '../contracts/fault.ts';
-import type { ReplyHead } from '../contracts/http.ts';
+import type { Block, ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
 import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -21,6 +21,7 @@ export interface UwsContext {
 }
 
 const nothing = (): void => undefined;
+const lengthOf = (block: Block): number => block.to - block.from;
 const endBody = (io: UwsIo): void => io.bodyEnded();
 
 /**
@@ -166,7 +167,7 @@ export class UwsIo implements Source, Downstream, Corked {
   #writePieces(chunk: Uint8Array, last: boolean): boolean {
     let flowing = true;
     // The head goes into the first cork.
-    let end = Math.max(1, CORK_ROOM - (this.#head?.block().length ?? 0));
+    let end = Math.max(1, CORK_ROOM - (this.#head === null ? 0 : lengthOf(this.#head.block())));
     for (let at = 0; at < chunk.length && !this.closed; at = end, end = at + CORK_ROOM)
       flowing = corked(this.#res, this, chunk.subarray(at, end), last && end >= chunk.length);
     return flowing;
@@ -205,11 +206,12 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#head = null;
     // 200 is what the addon writes by itself.
     if (status !== 200) res.writeStatus(statusLine(status));
-    writeBlock(res, head.block(), this.#context.blockWrite);
+    const block = head.block();
+    writeBlock(res, block, this.#context.blockWrite);
     if (this.x.method === 'HEAD' || status === 204 || status === 304)
       return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
-    const whole = last && chunk.length <= CORK_ROOM - head.block().length;
+    const whole = last && chunk.length <= CORK_ROOM - lengthOf(block);
     if (this.#ending ? !whole : this.#unread) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.

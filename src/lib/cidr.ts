@@ -117,6 +117,16 @@ export function normaliseIp(text: string): string | null {
   return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
 }
 
+/**
+ * The text of the IPv6 block of `prefix` bits that an address lies in, which is how a client with many addresses is known
+ * as one. IPv4 addresses, and text that is no address, stay as they are.
+ */
+export function networkOf(ip: string, prefix: number): string {
+  if (ip.indexOf(':') < 0 || parseIp(ip) !== 6) return ip;
+  for (let i = 0; i < 4; i++) parsed[i] = masked(parsed[i]!, prefix - i * 32);
+  return formatV6();
+}
+
 /** RFC 5952 section 4: lower case, no leading zeros, the first of the longest runs of zero groups as `::`. */
 function formatV6(): string {
   let runAt = -1;

@@ -9,11 +9,11 @@ const bucket: Bucket = { take: () => 0, give: () => undefined, resetMs: () => 0 
 const limits: LimitStore = { bucket: () => bucket, close: () => Promise.resolve() };
 
 /** Knows nothing and tells nobody. */
-const facts: Facts = { tell: () => undefined, get: () => undefined, on: () => () => undefined };
+export const inertFacts: Facts = { tell: () => undefined, get: () => undefined, on: () => () => undefined };
 
 /** Accepts nobody. */
 export const inertAuth: AuthServices = {
-  facts,
+  facts: inertFacts,
   verifier: { start: () => undefined, signature: () => null },
   sessions: { find: () => undefined },
   revocations: { has: () => false },

@@ -1,6 +1,16 @@
-/** Parameters of a query (URL standard, application/x-www-form-urlencoded), without the `?`. */
+/** Raw value of the first `name=` in a query (without `?`); percent signs are left as they are. */
+export function queryValue(query: string, name: string): string | undefined {
+  for (let from = 0; from < query.length;) {
+    let end = query.indexOf('&', from);
+    if (end < 0) end = query.length;
+    if (query.startsWith(name, from) && query[from + name.length] === '=' && from + name.length < end)
+      return query.slice(from + name.length + 1, end);
+    from = end + 1;
+  }
+  return undefined;
+}
 
-/** The first value of a parameter, decoded; undefined = there is none, or it does not decode. */
+/** The first value of a parameter, decoded as a form is (URL standard); undefined = there is none, or it does not decode. */
 export function getParameter(query: string, name: string): string | undefined {
   if (query === '') return undefined;
   for (const piece of query.split('&')) {
@@ -11,7 +21,7 @@ export function getParameter(query: string, name: string): string | undefined {
   return undefined;
 }
 
-/** The query without the parameters of that name; the others stay as they were written. */
+/** The query without the parameters whose names decode to that; the others stay as they were written. */
 export function withoutParameter(query: string, name: string): string {
   const pieces = query.split('&');
   const kept = pieces.filter((piece) => nameOf(piece) !== name);

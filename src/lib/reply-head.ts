@@ -1,4 +1,4 @@
-import type { Headers, ReplyHead } from '../contracts/http.ts';
+import type { Block, Headers, ReplyHead } from '../contracts/http.ts';
 import { isFieldValue, isToken } from './fields.ts';
 
 const LF = 10;
@@ -8,37 +8,43 @@ const COLON = 58;
  * A reply head over checked bytes. The fields stay the bytes that the upstream sent: a policy that reads or
  * changes one costs a scan and at most one copy, and where none does, the block goes out as it came.
  */
-export class BlockHead implements ReplyHead {
+export class BlockHead implements ReplyHead, Block {
   status: number;
   readonly length: number;
-  #block: Uint8Array;
+  bytes: Uint8Array;
+  from: number;
+  to: number;
   /** Fields that were added and are not in the block yet. */
   #added = '';
 
-  constructor(status: number, length: number, block: Uint8Array) {
+  /** The block is `bytes[from..to)`. */
+  constructor(status: number, length: number, bytes: Uint8Array, from = 0, to = bytes.length) {
     this.status = status;
     this.length = length;
-    this.#block = block;
+    this.bytes = bytes;
+    this.from = from;
+    this.to = to;
   }
 
-  block(): Uint8Array {
+  block(): Block {
     if (this.#added !== '') {
-      this.#block = append(this.#block, this.#added);
+      this.#replace(append(this.#view(), this.#added));
       this.#added = '';
     }
-    return this.#block;
+    return this;
   }
 
   keep(): void {
-    this.#block = new Uint8Array(this.block());
+    this.block();
+    this.#replace(new Uint8Array(this.#view()));
   }
 
   get(name: string): string | undefined {
-    const block = this.block();
-    const at = findField(block, name, 0);
+    const { bytes } = this.block();
+    const at = findField(this, name, this.from);
     if (at < 0) return undefined;
     const value = at + name.length + 1;
-    return Buffer.from(block.buffer, block.byteOffset + value, block.indexOf(LF, value) - 1 - value)
+    return Buffer.from(bytes.buffer, bytes.byteOffset + value, bytes.indexOf(LF, value) - 1 - value)
       .toString('latin1')
       .trim();
   }
@@ -55,24 +61,34 @@ export class BlockHead implements ReplyHead {
   }
 
   remove(name: string): void {
-    let block = this.block();
-    for (let at = findField(block, name, 0); at >= 0; at = findField(block, name, at)) {
+    this.block();
+    for (let at = findField(this, name, this.from); at >= 0; at = findField(this, name, this.from)) {
       // Copied, never moved in place: the same block may serve every reply of a route.
-      const rest = block.indexOf(LF, at) + 1;
-      const shorter = new Uint8Array(block.length - (rest - at));
-      shorter.set(block.subarray(0, at));
-      shorter.set(block.subarray(rest), at);
-      block = shorter;
+      const { bytes, from, to } = this;
+      const rest = bytes.indexOf(LF, at) + 1;
+      const shorter = new Uint8Array(to - from - (rest - at));
+      shorter.set(bytes.subarray(from, at));
+      shorter.set(bytes.subarray(rest, to), at - from);
+      this.#replace(shorter);
     }
-    this.#block = block;
+  }
+
+  #view(): Uint8Array {
+    return this.bytes.subarray(this.from, this.to);
+  }
+
+  #replace(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.from = 0;
+    this.to = bytes.length;
   }
 }
 
-/** Where the line of a field begins, looking from the line that begins at `from`; -1 = nowhere. */
-function findField(block: Uint8Array, name: string, from: number): number {
-  for (let at = from; at < block.length;) {
-    if (block[at + name.length] === COLON && isNamed(block, at, name)) return at;
-    while (block[at] !== LF) at++;
+/** Where the line of a field begins, looking from the line that begins at `start`; -1 = nowhere. */
+function findField({ bytes, to }: Block, name: string, start: number): number {
+  for (let at = start; at < to;) {
+    if (bytes[at + name.length] === COLON && isNamed(bytes, at, name)) return at;
+    while (bytes[at] !== LF) at++;
     at++;
   }
   return -1;
@@ -113,8 +129,8 @@ export function encodeBlock(list: Headers): Uint8Array {
 }
 
 /** The fields of a checked block, names in lower case, values as byte strings (latin1). */
-export function decodeBlock(block: Uint8Array): Headers {
-  const text = Buffer.from(block.buffer, block.byteOffset, block.byteLength).toString('latin1');
+export function decodeBlock({ bytes, from, to }: Block): Headers {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
   const list: Headers = [];
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\r\n', at);

@@ -4,6 +4,7 @@ import { auth } from './auth.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
 import { ip } from './ip.ts';
+import { limitAnyone, limitCallers } from './limit.ts';
 import { requestId } from './request-id.ts';
 import { rewrite } from './rewrite.ts';
 
@@ -25,8 +26,10 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(requestId),
   sealed(ip),
   sealed(cors),
+  sealed(limitAnyone),
   sealed(auth),
   sealed(access),
+  sealed(limitCallers),
   sealed(rewrite),
   sealed(headers),
 ];

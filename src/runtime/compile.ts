@@ -3,19 +3,19 @@ import type { Consumers } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
-import type { Headers, Reply } from '../contracts/http.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
+import { CLASSES } from '../contracts/resilience.ts';
 import { CidrSet } from '../lib/cidr.ts';
 import { NameSet } from '../lib/name-set.ts';
-import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { sharedParams } from '../router/pattern.ts';
 import { authOptions, bindAuthenticators, isOn, sentFields } from './authentication.ts';
+import { compileReply } from './fixed-reply.ts';
 import type { Observer } from './observer.ts';
 import { httpsRedirect } from './redirect.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -111,14 +111,14 @@ function compileRoute(
   wiring: Wiring,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
-  const options = { ...config.policies, ...route.policies };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, options, sharedParams(route.match.paths), wiring, first),
+    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), wiring, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
+    rank: CLASSES.indexOf(route.class),
     timeouts:
       base === null ? NO_TIMEOUTS : { ...base, firstByte: base.firstByte ?? 0, ...given(route.timeouts) },
     bodyBytes: route.bodyBytes ?? config.limits.bodyBytes,
@@ -130,11 +130,12 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, wiring: Wiring): Rou
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config.policies, new Map(), wiring),
+    ...compilePolicies(info, config, {}, new Map(), wiring),
     respond: null,
     refuse,
     upstream: null,
     timeouts: NO_TIMEOUTS,
+    rank: 0,
     bodyBytes: config.limits.bodyBytes,
   };
 }
@@ -144,16 +145,19 @@ type HookArrays = Pick<Route, 'request' | 'attempt' | 'settled' | 'response' | '
 /** The table's order is the running order, after hooks that go `first`; replies pass in reverse. */
 function compilePolicies(
   route: RouteInfo,
-  options: Readonly<Record<string, unknown>>,
+  config: GatewayConfig,
+  own: RouteConfig['policies'],
   params: ReadonlyMap<string, number>,
   { observer, services, consumers }: Wiring,
   first: Route['request'] = [],
 ): HookArrays {
-  let slots = 0;
-  const site: Site = {
+  const options = { ...config.policies, ...own };
+  const slots = new Slots();
+  const site: Omit<Site, 'scope'> = {
     route,
     params,
-    slot: <T>(): Slot<T> => ({ index: slots++ }),
+    rateLimitHeaders: config.rateLimitHeaders,
+    slot: (shared) => slots.take(shared),
     authenticators: () => bindAuthenticators(options, { route, consumers, services: services.auth }),
     consumers,
     services,
@@ -164,7 +168,8 @@ function compilePolicies(
   for (const policy of POLICIES) {
     const written = policy.name === 'auth' ? authOptions(options) : options[policy.name];
     if (!isOn(written)) continue;
-    const hooks = policy.compile(written, site);
+    const scope = Object.hasOwn(own, policy.name) ? route.id : 'global';
+    const hooks = policy.compile(written, { ...site, scope });
     if (hooks === null) continue;
     all.push(hooks);
     if (hooks.request) request.push((x) => hooks.request!(x));
@@ -181,15 +186,22 @@ function compilePolicies(
       observer.settled(route),
     ],
     done: [...all.flatMap((hooks) => (hooks.done ? [hooks.done.bind(hooks)] : [])), observer.done(route)],
-    slots,
+    slots: slots.count,
   };
 }
 
-function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {
-  const list: Headers = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
-  if (body !== '' && headers['content-type'] === undefined)
-    list.push('content-type', 'text/plain; charset=utf-8');
-  return { status, headers: list, body: Buffer.from(body), block: encodeBlock(list) };
+/** Numbers the slots of one route. */
+class Slots {
+  count = 0;
+  readonly #shared = new Map<string, Slot<never>>();
+
+  take<T>(shared?: string): Slot<T> {
+    const known = shared === undefined ? undefined : this.#shared.get(shared);
+    if (known !== undefined) return known;
+    const slot: Slot<never> = { index: this.count++ };
+    if (shared !== undefined) this.#shared.set(shared, slot);
+    return slot;
+  }
 }
 
 /** Only the keys that were written: an absent override must not hide the upstream's value. */

@@ -41,7 +41,7 @@ describe('the JSON Schema', () => {
     ['an unknown key', { version: 1, drian: '1s' }],
     ['no version', {}],
     ['a port out of range', { version: 1, admin: { port: 70_000 } }],
-    ['a block that is not there yet', { version: 1, rateLimitHeaders: 'both' }],
+    ['a block that is not there yet', { version: 1, listen: { h2c: { port: 8081 } } }],
     ['an unknown policy', route({ policies: { crs: {} } })],
     ['an unknown policy of the root', { version: 1, policies: { crs: {} } }],
     ['an unknown option of a policy', route({ policies: { cors: { origins: ['*'], orgin: 1 } } })],

@@ -5,6 +5,8 @@ import { problemReply } from '../../src/lib/problem.ts';
 
 const document = (body: Uint8Array | null): unknown => JSON.parse(Buffer.from(body ?? []).toString());
 
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+
 describe.each(Object.keys(FAULTS) as FaultCode[])('%s', (code) => {
   test('is a problem document that no cache keeps', () => {
     const { status, headers, body } = problemReply(code, 'why "it" is so\n€', 'req-1');
@@ -12,7 +14,7 @@ describe.each(Object.keys(FAULTS) as FaultCode[])('%s', (code) => {
     expect(getField(headers, 'content-type')).toBe('application/problem+json');
     expect(getField(headers, 'cache-control')).toBe('no-store');
     expect(document(body)).toEqual({
-      type: `urn:sluice:problem:${code}`,
+      type: code === 'rate_limited' ? QUOTA_EXCEEDED : `urn:sluice:problem:${code}`,
       title: FAULTS[code].title,
       status,
       detail: 'why "it" is so\n€',
@@ -33,4 +35,9 @@ test('more fields are carried, and no two replies share a list', () => {
   one.headers.push('x-later', '1');
   expect(getField(one.headers, 'allow')).toBe('GET');
   expect(two.headers).toEqual(['content-type', 'application/problem+json', 'cache-control', 'no-store']);
+});
+
+test('a problem type may have members of its own', () => {
+  const { body } = problemReply('rate_limited', 'd', 'x', [], { 'violated-policies': ['a"b'] });
+  expect(document(body)).toMatchObject({ detail: 'd', instance: 'x', 'violated-policies': ['a"b'] });
 });

@@ -60,6 +60,8 @@ export function compile(name: string, options: unknown, params: Record<string, n
   const site: Site = {
     route,
     params: new Map(Object.entries(params)),
+    scope: route.id,
+    rateLimitHeaders: 'standard',
     slot: () => ({ index: slots++ }),
     authenticators: () => [],
     consumers: noConsumers,

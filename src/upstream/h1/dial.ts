@@ -1,5 +1,5 @@
 import net, { isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket, TcpSocketConnectOpts } from 'node:net';
 import tls from 'node:tls';
 import type { FaultCode } from '../../contracts/fault.ts';
 
@@ -26,20 +26,40 @@ export interface Dialer {
   dial(onRead: (length: number) => boolean): Socket;
 }
 
-/** A dialer; reads the PEM texts at once, so that a bad one throws here and not on the first request. */
-export function makeDialer(host: string, port: number, options: TlsOptions | null): Dialer {
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  return options === null ? plainDialer(address, port) : tlsDialer(address, port, options);
+/** Where a dialer connects to. */
+export interface Place {
+  /** Name or address; an IPv6 address may stand in brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Address to try when `host`, which is one too, cannot be reached: the same machine under the other family. */
+  readonly alternate?: string | undefined;
 }
 
-function plainDialer(host: string, port: number): Dialer {
+/** A dialer; reads the PEM texts at once, so that a bad one throws here and not on the first request. */
+export function makeDialer({ host, port, alternate }: Place, options: TlsOptions | null): Dialer {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  // Node asks `lookup` for names only; the root's name can never be one that somebody means.
+  const place =
+    alternate === undefined ? { host: address, port } : { host: '.', port, ...either(address, alternate) };
+  return options === null ? plainDialer(place) : tlsDialer(place, address, options);
+}
+
+type Where = Pick<TcpSocketConnectOpts, 'host' | 'port' | 'lookup' | 'autoSelectFamily'>;
+
+function either(...addresses: string[]): Pick<Where, 'lookup' | 'autoSelectFamily'> {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  const lookup: LookupFunction = (_name, _options, done) => done(null, found);
+  return { lookup, autoSelectFamily: true };
+}
+
+function plainDialer(place: Where): Dialer {
   return {
     ready: 'connect',
-    dial: (callback) => net.connect({ host, port, noDelay: true, onread: { buffer: READ_BUFFER, callback } }),
+    dial: (callback) => net.connect({ ...place, noDelay: true, onread: { buffer: READ_BUFFER, callback } }),
   };
 }
 
-function tlsDialer(host: string, port: number, options: TlsOptions): Dialer {
+function tlsDialer(place: Where, host: string, options: TlsOptions): Dialer {
   const name = options.serverName ?? host;
   const { ca, cert, key } = options;
   const secureContext = tls.createSecureContext({
@@ -52,8 +72,7 @@ function tlsDialer(host: string, port: number, options: TlsOptions): Dialer {
     ready: 'secureConnect',
     dial(callback) {
       const socket = tls.connect({
-        host,
-        port,
+        ...place,
         secureContext,
         // An address is checked as one, but never sent as a name (RFC 6066 section 3).
         ...(isIP(name) === 0 ? { servername: name } : null),

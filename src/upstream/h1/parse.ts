@@ -140,7 +140,7 @@ export class ReplyReader {
     }
     this.#body(bytes, at, end);
     if (this.wrong === '')
-      this.head = new BlockHead(status, status === 204 ? -1 : length, view(bytes, blockStart, blockEnd));
+      this.head = new BlockHead(status, status === 204 ? -1 : length, bytes, blockStart, blockEnd);
   }
 
   #body(bytes: Buffer, at: number, end: number): void {

@@ -17,6 +17,8 @@ export interface H1PoolOptions {
   /** Name or address to connect to; an IPv6 address may stand in brackets. */
   readonly host: string;
   readonly port: number;
+  /** Another address, tried when `host` cannot be reached. */
+  readonly alternate?: string | undefined;
   /** Null = plain TCP. */
   readonly tls: TlsOptions | null;
   /** Connections at most. */
@@ -50,7 +52,7 @@ export class H1Pool implements Transport, Owner {
   /** Throws when a PEM text of `tls` is not usable. */
   constructor(options: H1PoolOptions) {
     this.id = options.id;
-    this.#dialer = makeDialer(options.host, options.port, options.tls);
+    this.#dialer = makeDialer(options, options.tls);
     this.#max = options.max;
     this.#idleMs = options.idleMs;
   }

@@ -4,6 +4,7 @@ import type { Fault } from '../../../src/contracts/fault.ts';
 import type { ReplyHead, RequestHead } from '../../../src/contracts/http.ts';
 import type { Sink, Stream, Timeouts } from '../../../src/contracts/transport.ts';
 import { H1Pool, type H1PoolOptions } from '../../../src/upstream/h1/pool.ts';
+import { blockText } from '../../support/block.ts';
 import { atEnd } from '../../support/cleanup.ts';
 
 export const NO_LIMITS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
@@ -62,7 +63,7 @@ export class Recorder implements Sink {
     this.alive();
     if (this.head !== null) throw new Error('a second head');
     this.head = head;
-    this.block = Buffer.from(head.block()).toString('latin1');
+    this.block = blockText(head.block());
     this.owesData = true;
     queueMicrotask(() => {
       if (this.owesData && !this.isOver) throw new Error('a head without data');

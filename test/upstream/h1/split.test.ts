@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ReplyReader } from '../../../src/upstream/h1/parse.ts';
+import { blockText } from '../../support/block.ts';
 import { makePool, rawOrigin, send } from './client.ts';
 
 /** Feeds a reply in the given pieces, each in the same buffer, as sockets do. */
@@ -17,7 +18,7 @@ function read(pieces: Buffer[], bodyless = false) {
     if (reader.wrong !== '') return { status, block, body, wrong: true, done: false, keepAlive: false };
     if (reader.head !== null) {
       status = reader.head.status;
-      block = Buffer.from(reader.head.block()).toString('latin1');
+      block = blockText(reader.head.block());
     }
     body += Buffer.from(reader.piece).toString('latin1');
     if (reader.done) break;

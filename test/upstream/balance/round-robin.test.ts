@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Exchange } from '../../src/contracts/exchange.ts';
-import type { Target, Transport } from '../../src/contracts/transport.ts';
-import { RoundRobin } from '../../src/upstream/balance.ts';
+import type { Exchange } from '../../../src/contracts/exchange.ts';
+import type { Target, Transport } from '../../../src/contracts/transport.ts';
+import { RoundRobin } from '../../../src/upstream/balance/round-robin.ts';
 
 /** Round robin does not look at it. */
 const x = {} as Exchange;

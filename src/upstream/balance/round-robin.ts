@@ -1,11 +1,6 @@
-import type { Exchange } from '../contracts/exchange.ts';
-import type { Target } from '../contracts/transport.ts';
-
-/** One way to choose among targets. */
-export interface Balancer {
-  /** The next target for `x`, other than those `tried` while there is another; null = none. */
-  pick(x: Exchange, tried: readonly Target[] | null): Target | null;
-}
+import type { Exchange } from '../../contracts/exchange.ts';
+import type { Target } from '../../contracts/transport.ts';
+import type { Balancer } from './balancer.ts';
 
 /** Turns that a cycle begins with at most: enough to part the workers. */
 const MOST_TURNS = 1_000;

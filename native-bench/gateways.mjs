@@ -1,0 +1,122 @@
+/**
+ * The contestants of S2, the work that a gateway is bought for: an RS256 token is verified, requests are limited by its
+ * user (never reached), counted, and logged in full to a standard output that nobody reads. nginx has no JWT of its own:
+ * it limits by the token's text and logs, and says so by its name.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AUDIENCE, ISSUER } from './tokens.mjs';
+
+const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
+const PER_SECOND = 1_000_000;
+
+const sluice = {
+  name: 'sluice',
+  files: ({ port, adminPort, originPort, keyFile }) => ({
+    'public.pem': readFileSync(keyFile, 'utf8'),
+    'sluice.yaml': `
+version: 1
+workers: 1
+listen: { http: { host: 127.0.0.1, port: ${port} } }
+admin: { host: 127.0.0.1, port: ${adminPort} }
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+routes:
+  - id: api
+    match: { paths: ["/api/*"] }
+    upstream: origin
+    policies:
+      jwt: { issuers: [{ issuer: "${ISSUER}", audience: ${AUDIENCE}, publicKey: { file: public.pem }, algorithms: [RS256] }] }
+      limit: [{ by: user, rate: ${PER_SECOND}/s }]
+`,
+  }),
+  command: ({ folder }) => [process.execPath, cli, 'run', '-c', join(folder, 'sluice.yaml')],
+};
+
+const haproxy = {
+  name: 'haproxy',
+  files: ({ port, originPort, keyFile }) => ({
+    'haproxy.cfg': `
+global
+  nbthread 1
+  maxconn 2000
+  log stdout format raw local0
+defaults
+  mode http
+  log global
+  option httplog
+  timeout client 60s
+  timeout server 60s
+  timeout connect 2s
+  option forwardfor
+  http-reuse always
+backend users
+  stick-table type string len 64 size 100k expire 60s store http_req_rate(1s)
+frontend in
+  bind 127.0.0.1:${port}
+  unique-id-format %[uuid()]
+  unique-id-header X-Request-Id
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-request set-var(txn.token) http_auth_bearer
+  http-request set-var(txn.alg) var(txn.token),jwt_header_query('$.alg')
+  http-request set-var(txn.iss) var(txn.token),jwt_payload_query('$.iss')
+  http-request set-var(txn.aud) var(txn.token),jwt_payload_query('$.aud')
+  http-request set-var(txn.sub) var(txn.token),jwt_payload_query('$.sub')
+  http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int')
+  http-request set-var(txn.now) date()
+  http-request deny deny_status 401 unless { var(txn.alg) RS256 }
+  http-request deny deny_status 401 unless { var(txn.iss) ${ISSUER} }
+  http-request deny deny_status 401 unless { var(txn.aud) ${AUDIENCE} }
+  http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 0 }
+  http-request deny deny_status 401 unless { var(txn.token),jwt_verify(txn.alg,"${keyFile}") 1 }
+  http-request track-sc0 var(txn.sub) table users
+  http-request deny deny_status 429 if { sc_http_req_rate(0,users) gt ${PER_SECOND} }
+  default_backend origin
+backend origin
+  server origin 127.0.0.1:${originPort} pool-max-conn 256
+`,
+  }),
+  command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
+};
+
+const nginx = {
+  name: 'nginx',
+  files: ({ folder, port, originPort }) => ({
+    'nginx.conf': `
+${process.getuid() === 0 ? 'user root;' : ''}
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr error;
+events { worker_connections 1024; }
+http {
+  access_log /dev/stdout combined;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  limit_req_zone $http_authorization zone=users:20m rate=1000000r/s;
+  upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port} backlog=1024;
+    location /api/ {
+      limit_req zone=users burst=1000000 nodelay;
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Request-Id $request_id;
+    }
+  }
+}
+`,
+  }),
+  command: ({ folder }) => ['nginx', '-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')],
+};
+
+export const gateways = [sluice, nginx, haproxy];

@@ -1,0 +1,63 @@
+import type { ReplyHead } from '../../contracts/http.ts';
+import type { Site } from '../../contracts/policy.ts';
+import type { Ledger, Take } from './limit-ledger.ts';
+
+/** Writes on a reply what the limits said. */
+export type Tell = (reply: ReplyHead, ledger: Ledger) => void;
+
+/** How replies tell of limits; null = not at all. */
+export function tellerOf(kind: Site['rateLimitHeaders']): Tell | null {
+  switch (kind) {
+    case 'standard':
+      return tellStandard;
+    case 'legacy':
+      return tellLegacy;
+    case 'both':
+      return (reply, ledger) => {
+        tellStandard(reply, ledger);
+        tellLegacy(reply, ledger);
+      };
+    case 'none':
+      return null;
+  }
+}
+
+const seconds = (ms: number): number => Math.ceil(ms / 1000);
+const left = ({ verdict }: Take): number => (verdict > 0 ? verdict : 0);
+const isAnswered = ({ verdict }: Take): boolean => !Number.isNaN(verdict);
+
+/** A member of RateLimit-Policy: quota, and the seconds in which it is refilled. */
+export function policyText(quoted: string, quota: number, refillMs: number | null): string {
+  return refillMs === null
+    ? `${quoted};q=${quota};qu="concurrent-requests"`
+    : `${quoted};q=${quota};w=${seconds(refillMs)}`;
+}
+
+/** RateLimit-Policy and RateLimit: lists of structured fields, in the order in which the limits were asked. */
+function tellStandard(reply: ReplyHead, { last }: Ledger): void {
+  let policies = '';
+  let states = '';
+  for (let take = last; take !== null; take = take.before) {
+    if (!isAnswered(take)) continue;
+    const { policy, quoted, concurrent } = take.tariff;
+    const reset = concurrent ? '' : `;t=${seconds(take.resetMs)}`;
+    const state = `${quoted};r=${left(take)}${reset}`;
+    policies = policies === '' ? policy : `${policy}, ${policies}`;
+    states = states === '' ? state : `${state}, ${states}`;
+  }
+  if (states === '') return;
+  reply.set('ratelimit-policy', policies);
+  reply.set('ratelimit', states);
+}
+
+/** X-RateLimit-*: one limit only, the one that allows least. Reset is in seconds from now. */
+function tellLegacy(reply: ReplyHead, { last }: Ledger): void {
+  let least: Take | null = null;
+  for (let take = last; take !== null; take = take.before)
+    if (isAnswered(take) && !take.tariff.shadow && (least === null || left(take) <= left(least)))
+      least = take;
+  if (least === null) return;
+  reply.set('x-ratelimit-limit', String(least.tariff.capacity));
+  reply.set('x-ratelimit-remaining', String(left(least)));
+  reply.set('x-ratelimit-reset', String(seconds(least.resetMs)));
+}

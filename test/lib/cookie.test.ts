@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { cookieValue } from '../../src/lib/cookie.ts';
+
+test.each([
+  ['a=1', '1'],
+  ['b=2; a=1', '1'],
+  ['b=2;a=1; c=3', '1'],
+  ['ba=2; a=1', '1'],
+  ['b=a=9; a=1', '1'],
+  ['a="1"', '1'],
+  ['a=', ''],
+  ['a=x=y', 'x=y'],
+  ['a', undefined],
+  ['A=1', undefined],
+  ['b=" a=9"', undefined],
+  ['', undefined],
+])('the cookie a of "%s" is %s', (field, value) => {
+  expect(cookieValue(['host', 'h', 'cookie', field], 'a')).toBe(value);
+});
+
+test('the first of several fields that has it counts', () => {
+  expect(cookieValue(['cookie', 'b=1', 'cookie', 'a=2', 'cookie', 'a=3'], 'a')).toBe('2');
+});
+
+test('it agrees with splitting the whole field', () => {
+  const name = fc.stringMatching(/^[ab-]{1,3}$/);
+  const pairs = fc.array(fc.tuple(name, fc.stringMatching(/^[ab=-]{0,4}$/)), { maxLength: 5 });
+  fc.assert(
+    fc.property(pairs, name, fc.constantFrom('; ', ';', ';  '), (list, wanted, glue) => {
+      const field = list.map(([key, value]) => `${key}=${value}`).join(glue);
+      expect(cookieValue(['cookie', field], wanted)).toBe(list.find(([key]) => key === wanted)?.[1]);
+    }),
+  );
+});
