@@ -19,6 +19,7 @@ import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { Kept } from './control/kept.ts';
+import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Placement } from './control/placement.ts';
 import { addressOf, cannotListen } from './control/ports.ts';
@@ -29,7 +30,9 @@ import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
 import { makeSharedState, reclaimFor } from './control/shared-state.ts';
 import { Shutdown } from './control/shutdown.ts';
+import { TargetWatch } from './control/targets.ts';
 import { ConfigWatch } from './control/watch.ts';
+import { WatchedPublish } from './control/watched-publish.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
 import { MemoryRecords } from './stores/memory-records.ts';
@@ -67,6 +70,7 @@ function giveUp(...lines: string[]): never {
 interface ApiParts {
   readonly reloader: Reloader;
   readonly kept: Kept;
+  readonly targets: TargetWatch;
 }
 
 /** Every part of the admin API, wired to what it works on. */
@@ -115,17 +119,20 @@ class Primary {
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
+    const targets = new TargetWatch({ facts, log: this.#log });
+    logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
+    const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
     const kept = new Kept({
       config,
       records: new MemoryRecords(),
       facts,
-      publish: (next) => publisher.publish(placement.apply(next)),
+      publish: (next) => watched.publish(next),
       log: this.#log,
     });
     const publish = (next: GatewayConfig) => kept.overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, kept });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, kept, targets });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
@@ -155,8 +162,9 @@ class Primary {
   }
 
   #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string, api: ApiParts): AdminServer {
-    const state = () => readiness(this.#phase, publisher.settled, fleet.size, publisher.applied());
-    const metrics = new NodeMetrics(fleet, edge);
+    const state = () =>
+      readiness(this.#phase, publisher.settled, fleet.size, publisher.applied(), api.targets.surveyed);
+    const metrics = new NodeMetrics(fleet, edge, () => api.targets.standings());
     return makeAdmin(
       (app) => {
         registerProbes(app, {

@@ -40,6 +40,8 @@ export interface FactValues {
   readonly 'session-use': { readonly at: number };
   /** Something is revoked until then (milliseconds since 1970, null = for ever); id: `jti ID`, `sub ID` or `key ID`. From the primary. */
   readonly revocation: { readonly expires: number | null };
+  /** A worker cannot ask the store of limits, and why; id: number of the worker. From workers, null when it can again. */
+  readonly 'limit-store': { readonly reason: string };
   /**
    * What an operator said about a breaker; id: upstream id, or upstream id, a space, `host:port`. From the primary;
    * null = it rules itself.
