@@ -42,12 +42,12 @@ const targetOf = z.object({ upstream: z.string(), target: z.string() });
 export function registerTargets(api: FastifyInstance, book: TargetBook): void {
   api.get('/upstreams/:upstream/targets', (request) => {
     const { upstream } = input(upstreamOf, request.params);
-    return page(all(book, upstream), ({ id }) => id, request.query);
+    return page(all(book, upstream), ({ id }) => id, request.query, viewOf);
   });
 
   api.get('/upstreams/:upstream/targets/:target', (request) => {
     const { upstream, target } = input(targetOf, request.params);
-    return one(book, upstream, target);
+    return viewOf(one(book, upstream, target));
   });
 
   // A merge patch (RFC 7396): null takes back what was set.
@@ -55,8 +55,21 @@ export function registerTargets(api: FastifyInstance, book: TargetBook): void {
     const { upstream, target } = input(targetOf, request.params);
     const { weight } = input(change, request.body);
     book.setWeight(upstream, one(book, upstream, target).id, weight);
-    return one(book, upstream, target);
+    return viewOf(one(book, upstream, target));
   });
+}
+
+/** Only this: the book may know more. */
+function viewOf({
+  id,
+  weight,
+  configuredWeight,
+  priority,
+  zone,
+  healthy,
+  addresses,
+}: TargetView): TargetView {
+  return { id, weight, configuredWeight, priority, zone, healthy, addresses };
 }
 
 function all(book: TargetBook, upstream: string): readonly TargetView[] {
