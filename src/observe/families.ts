@@ -78,6 +78,12 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  targetHealth: gauge(
+    'sluice_target_health',
+    'Whether a target is used, as far as probes and ejections say: 1 or 0.',
+    'upstream',
+    'target',
+  ),
   limitStoreDegraded: highest(
     'sluice_limit_store_degraded',
     '1 while Redis cannot be asked and this node enforces its part of every limit by itself.',

@@ -63,6 +63,11 @@ export class Merged {
     this.#own(family, labels, value);
   }
 
+  /** Forgets what the primary itself has set of a gauge. */
+  clear({ name }: Family): void {
+    this.#series -= this.#families.get(name)?.forget(PRIMARY) ?? 0;
+  }
+
   /** Adds to a counter of the primary itself. */
   add(family: Family, amount: number, ...labels: readonly string[]): void {
     this.#own(family, labels, amount);
