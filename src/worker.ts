@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { RevocationTable } from './auth/revocation-table.ts';
+import { SessionTable } from './auth/session-table.ts';
 import { ThreadVerifier } from './auth/verifier.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import type { LimitStore } from './contracts/stores.ts';
@@ -18,6 +20,7 @@ import { Output } from './observe/output.ts';
 import { watchWorker } from './observe/standard.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
+import { secretParameters } from './runtime/authentication.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Limits } from './runtime/limits.ts';
@@ -43,8 +46,12 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
   const limits = openLimits(env, embedded.limits, meter, facts);
   let threads = 1;
-  const verifier = new ThreadVerifier(VERIFY, () => threads);
-  const services = makeServices(meter, limits, { facts, verifier });
+  const services = makeServices(meter, limits, {
+    facts,
+    verifier: new ThreadVerifier(VERIFY, () => threads),
+    sessions: new SessionTable(facts),
+    revocations: new RevocationTable(facts),
+  });
   const listeners = new Listeners(
     env.blockWrite,
     () => current.runtime,
@@ -68,7 +75,8 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
     serve(runtime) {
       const { config } = runtime;
       log.level = config.log.level;
-      accessLog = new AccessLog({ ...config.log, destination: output });
+      const redact = [...config.log.redact, ...secretParameters(config)];
+      accessLog = new AccessLog({ ...config.log, redact, destination: output });
       current.swap(runtime);
       listeners.commit();
       limits.settle(config.store);
@@ -143,6 +151,7 @@ function main(): void {
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   const facts = openFacts(channel);
+  facts.on('round', (_, number) => facts.tell('round-heard', String(env.slot), number));
   new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { isFault } from '../contracts/auth.ts';
 import type { Authenticator, AuthServices, AuthSite, AuthVerdict, Check } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
+import type { Identity } from '../contracts/http.ts';
 import { tokenReader, UNREADABLE } from './credential.ts';
 import { jwtOptions, type JwtOptions } from './jwt-options.ts';
 import type { VerifyKey } from './keys.ts';
@@ -14,6 +16,7 @@ export const jwt: Authenticator<JwtOptions> = {
   compile,
   // RFC 6750 section 3: no error code for who has brought nothing.
   challenge: () => 'Bearer realm="sluice"',
+  parameters: ({ query }) => (query === undefined ? [] : [query]),
   sends: ({ headers }) => Object.values(headers),
 };
 
@@ -37,11 +40,20 @@ function compile(options: JwtOptions, site: AuthSite): Check {
   const judge = new Judge(id, new Rules(options, site), cache, services);
   const { header, cookie = null, query = null } = options;
   const read = tokenReader({ header, cookie, query });
+  const standing = (verdict: AuthVerdict): AuthVerdict =>
+    verdict === null || isFault(verdict) || !isRevoked(verdict, services) ? verdict : INVALID;
   return (x) => {
     const token = read(x);
-    return token === null ? null : token === UNREADABLE ? INVALID : judge.judge(token);
+    if (token === null) return null;
+    if (token === UNREADABLE) return INVALID;
+    const verdict = judge.judge(token);
+    return verdict instanceof Promise ? verdict.then(standing) : standing(verdict);
   };
 }
+
+/** Asked at every use, like the time: a revocation ends what was accepted before. */
+const isRevoked = ({ tokenId, user }: Identity, { revocations }: AuthServices): boolean =>
+  (tokenId !== null && revocations.has('jti', tokenId)) || (user !== null && revocations.has('sub', user));
 
 /** Says what a token is worth under one set of rules: at once when that is known, else when a thread has said so. */
 class Judge {

@@ -1,6 +1,6 @@
 import { readJwk } from '../auth/keys.ts';
 import type { Path, Report } from './mistakes.ts';
-import { getIn, isMap, listOf, mapOf, type Raw } from './raw.ts';
+import { getIn, listOf, mapOf, type Raw } from './raw.ts';
 
 /** The issuers of every `jwt` block as written, with their places. */
 export function issuersIn(data: Raw): { readonly issuer: Raw; readonly path: Path }[] {
@@ -27,9 +27,4 @@ export function checkJwt(data: Raw, warn: Report): void {
         warn([...path, 'jwks', 'keys', i], `this key is left out, ${key}: replace or remove it`);
     }
   }
-}
-
-/** Names of query parameters that hold tokens, anywhere in the configuration: none may be logged. */
-export function tokenParameters(blocks: readonly Raw[]): string[] {
-  return blocks.flatMap(({ jwt }) => (isMap(jwt) && typeof jwt.query === 'string' ? [jwt.query] : []));
 }

@@ -1,14 +1,11 @@
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import { hostsOf } from './certificates.ts';
-import { tokenParameters } from './check-jwt.ts';
 import { parseTargetUrl } from './target-url.ts';
 
 /** Brings a checked configuration into the one form that everything after the loader relies on. */
 export function normalise(config: GatewayConfig): GatewayConfig {
-  const blocks = [config.policies, ...config.routes.map((route) => route.policies)];
   return {
     ...config,
-    log: { ...config.log, redact: [...new Set([...config.log.redact, ...tokenParameters(blocks)])] },
     listen: normaliseListen(config.listen),
     upstreams: config.upstreams.map(normaliseUpstream),
     routes: config.routes.map(normaliseRoute),

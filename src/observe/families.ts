@@ -80,7 +80,7 @@ export const FAMILIES = Object.freeze({
   ),
   auth: counter(
     'sluice_auth_total',
-    'Callers by authenticator and outcome: accepted, missing, or the code of the fault.',
+    'Looks at credentials by outcome: accepted, refused, unavailable; missing = none was shown.',
     'route',
     'method',
     'outcome',

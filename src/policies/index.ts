@@ -1,4 +1,5 @@
 import type { Policy } from '../contracts/policy.ts';
+import { access } from './access.ts';
 import { auth } from './auth.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
@@ -27,6 +28,7 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(cors),
   sealed(limitAnyone),
   sealed(auth),
+  sealed(access),
   sealed(limitCallers),
   sealed(rewrite),
   sealed(headers),

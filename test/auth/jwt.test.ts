@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { inertAuth } from '../../src/lib/inert.ts';
+import { inertAuth, noConsumers } from '../../src/lib/inert.ts';
 import { exchange } from '../policies/exchange.ts';
 import { b64, bear, compileJwt, ecKey, forge, hmac, now, outcome, realVerifier } from './support.ts';
 
@@ -189,6 +189,7 @@ describe('keys in the configuration', () => {
 
 describe('what a caller is', () => {
   const consumers = {
+    ...noConsumers,
     get: (id: string) => (id === 'shop' ? { id: 'shop', groups: ['gold'] } : undefined),
     digest: '1',
   };
@@ -290,6 +291,23 @@ describe('what is remembered', () => {
     full = false;
     expect(await outcome(checked, token)).toBe('accepted');
   });
+});
+
+test('a token or a user that is revoked is refused at once, though the token was accepted before', async () => {
+  const revoked = new Set<string>();
+  const services = {
+    ...inertAuth,
+    verifier: realVerifier(),
+    revocations: { has: (kind: string, id: string) => revoked.has(`${kind} ${id}`) },
+  };
+  const checked = compileJwt({ issuers: [issuer] }, { services });
+  const token = forge(key.privateKey, header, { ...claims(), jti: 't1' });
+  for (const each of ['jti t1', 'sub u1']) {
+    expect(await outcome(checked, token)).toBe('accepted');
+    revoked.add(each);
+    expect(bear(checked, token)).toHaveProperty('code', 'unauthorized');
+    revoked.clear();
+  }
 });
 
 describe('where a token stands', () => {

@@ -232,20 +232,6 @@ test('jwt: tokens of a provider by its key set, and of a service by one key, fro
   expect(gateway.output).not.toContain(link);
 });
 
-test('auth: a token everywhere but on one route', async () => {
-  const key = await makeKey('k1', 'RS256');
-  const issuer = await startIssuer(key);
-  const { ask } = await start('auth', {}, { ':9100': `:${issuer.origin.port}` });
-  const token = await sign(key, { iss: 'https://id.example', aud: 'shop' });
-  expect((await ask('GET /healthz')).status).toBe(200);
-  expect((await ask('GET /x')).status).toBe(401);
-  expect((await ask('GET /x', `Authorization: bearer ${token}`)).status).toBe(200);
-  // Basic is a credential, though none that this route asks for.
-  expect((await ask('GET /x', 'Authorization: Basic YTpi')).get('www-authenticate')).toBe(
-    'Bearer realm="sluice"',
-  );
-});
-
 test('every example of a policy is tried here', () => {
   expect([...tested].sort()).toEqual(readdirSync(folder).sort());
 });
