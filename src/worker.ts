@@ -37,7 +37,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   );
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const upstreams = new Upstreams(new Keep(), facts, words);
+  const upstreams = new Upstreams(new Keep(), facts, words, meter);
   const services = makeServices(meter, inertServices.limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,

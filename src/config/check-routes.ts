@@ -61,7 +61,8 @@ function checkRedirect({ redirect }: Raw, data: Raw, path: Path, report: Report)
 /** Fields of a reply that say how it is framed, which only an edge knows. */
 const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'date']);
 
-function checkRespond(respond: unknown, path: Path, report: Report): void {
+/** Checks a reply that is written in the configuration. */
+export function checkRespond(respond: unknown, path: Path, report: Report): void {
   const { status, body, headers } = mapOf(respond);
   checkFields(headers, [...path, 'headers'], report);
   for (const [name] of pairsOf(headers))

@@ -1,5 +1,6 @@
 import { parseCidr } from '../lib/cidr.ts';
 import { checkConsumers } from './check-consumers.ts';
+import { checkFallbacks } from './check-fallback.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -27,6 +28,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkTokens(data, report);
   checkStore(data, report);
   checkUpstreams(data, report);
+  checkFallbacks(data, report, warn);
   checkRoutes(data, report);
 }
 

@@ -25,7 +25,10 @@ function normaliseUpstream(upstream: UpstreamConfig): UpstreamConfig {
     const parsed = parseTargetUrl(target.url);
     return typeof parsed === 'string' ? target : { ...target, url: parsed.text };
   });
-  return { ...upstream, targets };
+  const fallback = upstream.fallback?.map((step) =>
+    'respond' in step ? { respond: { ...step.respond, headers: lowerKeys(step.respond.headers) } } : step,
+  );
+  return { ...upstream, targets, ...(fallback && { fallback }) };
 }
 
 function normaliseRoute(route: RouteConfig): RouteConfig {

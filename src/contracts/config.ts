@@ -3,6 +3,7 @@ import { fileRef, id, port } from './blocks.ts';
 import { consumer } from './consumer.ts';
 import { limits } from './limits.ts';
 import { listen } from './listen.ts';
+import { CLASSES } from './resilience.ts';
 import { store } from './store.ts';
 import { duration, size } from './units.ts';
 import { upstream } from './upstream.ts';
@@ -84,6 +85,10 @@ const route = z.strictObject({
   match,
   priority: z.int().default(0).describe('Higher goes first among equally specific routes.'),
   upstream: z.string().optional().describe('Id of the upstream that serves this route.'),
+  class: z
+    .enum(CLASSES)
+    .default('normal')
+    .describe('Who is refused last (high) or first (low) when the upstream is at its adaptive limit.'),
   respond: z
     .strictObject({
       status: z.int().min(200).max(599).default(200),

@@ -59,6 +59,8 @@ export interface Attempt {
   readonly exchange: Exchange;
   /** 1 for the first. */
   readonly number: number;
+  /** Upstream of the target: with a fallback not the one of the route. */
+  readonly upstream: { readonly id: string };
   readonly target: Target;
   readonly head: RequestHead;
   /** Milliseconds of `performance.now()`. */

@@ -28,6 +28,11 @@ export interface FactValues {
   };
   /** A token names a key that is not in the set; id: URL of the key set. From workers. */
   readonly 'unknown-kid': Readonly<Record<never, never>>;
+  /**
+   * What an operator said about a breaker; id: upstream id, or upstream id, a space, `host:port`. From the primary;
+   * null = it rules itself.
+   */
+  readonly breaker: { readonly force: 'open' | 'closed' };
 }
 
 export type FactKind = keyof FactValues;

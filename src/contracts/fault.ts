@@ -46,6 +46,13 @@ export const FAULTS = Object.freeze({
   no_target: kind(503, 'upstream', 'No upstream target is available', 'destination_unavailable'),
   pool_full: kind(503, 'gateway', 'Too many requests wait for this upstream', 'connection_limit_reached'),
   overload: kind(503, 'gateway', 'The gateway is at its limit'),
+  breaker_open: kind(
+    503,
+    'gateway',
+    'The upstream is failing and gets no requests',
+    'destination_unavailable',
+  ),
+  upstream_busy: kind(503, 'gateway', 'The upstream is at its limit', 'connection_limit_reached'),
   auth_unavailable: kind(503, 'gateway', 'Callers cannot be identified at the moment'),
   connect_timeout: kind(
     504,

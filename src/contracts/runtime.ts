@@ -1,3 +1,4 @@
+import type { AttemptRules } from './attempts.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Attempt, Exchange, RouteInfo } from './exchange.ts';
 import type { FaultCode } from './fault.ts';
@@ -27,6 +28,8 @@ export interface Upstream {
   readonly replied: readonly ((a: Attempt, head: ReplyHead) => void)[];
   /** After each attempt, however it ended; `status` 0 without `fault` = given up, which tells nothing of the target. */
   readonly settled: readonly ((a: Attempt) => void)[];
+  /** What is done about failures; null = nothing. */
+  readonly rules: AttemptRules | null;
 }
 
 /** A route compiled: arrays of hooks, nothing left to decide per request. */
@@ -43,6 +46,8 @@ export interface Route extends RouteInfo {
   readonly refuse: FaultCode | null;
   readonly upstream: Upstream | null;
   readonly timeouts: Timeouts;
+  /** Who goes first at an upstream that is at its limit: 0 = high, 1 = normal, 2 = low. */
+  readonly rank: number;
   /** Largest request body in bytes. */
   readonly bodyBytes: number;
   /** How many slots an exchange on this route needs. */

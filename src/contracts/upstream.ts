@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { balance, sticky } from './balance.ts';
-import { id, pem, planned } from './blocks.ts';
+import { id, pem } from './blocks.ts';
 import { health } from './health.ts';
+import { breaker, concurrency, fallback, hedge, retry } from './resilience.ts';
 import { duration } from './units.ts';
 
 /** The `upstreams` part of the configuration. */
@@ -63,14 +64,14 @@ export const upstream = z.strictObject({
       verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
     })
     .optional(),
-  retry: planned('retry'),
+  retry: retry.optional(),
   health: health.optional().describe('Finds out which targets are well.'),
-  breaker: planned('breaker'),
+  breaker: breaker.optional(),
   slowStart: duration
     .optional()
     .describe('Time in which the weight of a new or returning target grows to its whole.'),
-  hedge: planned('hedge'),
-  concurrency: planned('concurrency'),
+  hedge: hedge.optional(),
+  concurrency: concurrency.optional(),
   sticky: sticky.optional().describe('Keeps each client at one target by a cookie.'),
-  fallback: planned('fallback'),
+  fallback: fallback.optional(),
 });

@@ -6,6 +6,8 @@ export interface Family {
   readonly labels: readonly string[];
   /** Upper bounds of a histogram's buckets in ascending order, without +Inf. */
   readonly buckets: readonly number[];
+  /** How a gauge of several workers is one: their sum, or the highest for what all of them see. Default sum. */
+  readonly merge?: 'highest';
 }
 
 const counter = (name: string, help: string, ...labels: string[]): Family => ({
@@ -19,6 +21,12 @@ const counter = (name: string, help: string, ...labels: string[]): Family => ({
 const gauge = (name: string, help: string, ...labels: string[]): Family => ({
   ...counter(name, help, ...labels),
   kind: 'gauge',
+});
+
+/** A gauge of what all workers see. */
+const highest = (name: string, help: string, ...labels: string[]): Family => ({
+  ...gauge(name, help, ...labels),
+  merge: 'highest',
 });
 
 const histogram = (name: string, help: string, buckets: readonly number[], ...labels: string[]): Family => ({
@@ -59,16 +67,22 @@ export const FAMILIES = Object.freeze({
   connections: gauge('sluice_connections', 'Open client connections.'),
   upstreamRequests: counter(
     'sluice_upstream_requests_total',
-    'Attempts at an upstream by outcome: ok, status_5xx, or the code of the fault.',
+    'Attempts at an upstream by outcome: ok, status_5xx, given_up, or the code of the fault.',
     'upstream',
     'target',
     'outcome',
   ),
   retries: counter(
     'sluice_retries_total',
-    'Attempts after the first one by outcome: ok, status_5xx, or the code of the fault.',
+    'Attempts after the first one by outcome: ok, status_5xx, given_up, or the code of the fault.',
     'upstream',
     'outcome',
+  ),
+  breakerState: highest(
+    'sluice_breaker_state',
+    'Breaker of an upstream (empty target) or of a target: 0 closed, 1 half-open, 2 open.',
+    'upstream',
+    'target',
   ),
   limitDecisions: counter(
     'sluice_limit_decisions_total',

@@ -167,7 +167,9 @@ class MergedFamily {
   #samples({ labels, total, byWorker }: Series): Sample[] {
     const { name } = this;
     if (this.type === 'gauge') {
-      const value = [...byWorker.values()].reduce((sum, each) => sum + each, 0);
+      const present = [...byWorker.values()];
+      const highest = this.#family.merge === 'highest';
+      const value = highest ? Math.max(...present) : present.reduce((sum, each) => sum + each, 0);
       return [{ metricName: name, labels, value }];
     }
     if (this.type === 'counter') return [{ metricName: name, labels, value: total[0]! }];

@@ -41,9 +41,9 @@ class Outcomes {
     this.#bind = bind;
   }
 
-  /** `ok` | `status_5xx` | the code of the fault. */
+  /** `ok` | `status_5xx` | `given_up` (before a reply, by the client or for another attempt) | the code of the fault. */
   inc(status: number, fault: FaultCode | null): void {
-    const outcome = fault ?? (status >= 500 ? 'status_5xx' : 'ok');
+    const outcome = fault ?? (status >= 500 ? 'status_5xx' : status === 0 ? 'given_up' : 'ok');
     let counter = this.#bound.get(outcome);
     if (counter === undefined) this.#bound.set(outcome, (counter = this.#bind(outcome)));
     counter.inc();

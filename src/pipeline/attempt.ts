@@ -1,13 +1,44 @@
+import type { Pass } from '../contracts/attempts.ts';
 import type { Attempt as AttemptContract } from '../contracts/exchange.ts';
 import type { Fault } from '../contracts/fault.ts';
 import type { ReplyHead, RequestHead } from '../contracts/http.ts';
 import type { Upstream } from '../contracts/runtime.ts';
-import type { BodySink, Sink, Stream, Target } from '../contracts/transport.ts';
+import type { BodySink, Sink, Stream, Target, Timeouts } from '../contracts/transport.ts';
 import type { Exchange } from './exchange.ts';
 import { deliver, report } from './reply.ts';
+import { requestHead } from './request-head.ts';
 
-/** What happens when a try fails: `forward.ts` decides whether there is another one. */
-export type OnFailure = (attempt: Attempt, cause: Fault, unsent: boolean) => void;
+/** Who decides what becomes of an attempt: whether there is another one, and which reply the client gets. */
+export interface Owner {
+  /** The reply head is there. False = it is not for the client: `dropped` follows once the attempt has ended. */
+  replied(attempt: Attempt, head: ReplyHead): boolean;
+  dropped(attempt: Attempt): void;
+  /** The attempt failed; see `Sink.onFault`. */
+  failed(attempt: Attempt, cause: Fault, unsent: boolean): void;
+}
+
+/** Begins the next attempt of an exchange: the one whose target the log names, until another begins. */
+export function openAttempt(
+  x: Exchange,
+  upstream: Upstream,
+  target: Target,
+  timeouts: Timeouts,
+  owner: Owner,
+  pass: Pass | null,
+): Attempt {
+  const number = ++x.attempts;
+  const head = requestHead(x, upstream, target);
+  const next = new Attempt(x, number, upstream, target, head, owner, pass);
+  x.attempt = next;
+  x.target = target.id;
+  const hooks = x.route.attempt;
+  for (let i = 0; i < hooks.length; i++) hooks[i]!(next);
+  const own = upstream.attempt;
+  for (let i = 0; i < own.length; i++) own[i]!(next);
+  if (number === 1 && timeouts.request > 0) x.replyBy = next.startedAt + timeouts.request;
+  target.transport.open(head, timeouts, x.replyBy, next);
+  return next;
+}
 
 /** One try at one target: carries the request body up and the reply down, each at the pace of its reader. */
 export class Attempt implements AttemptContract, Sink, BodySink {
@@ -21,11 +52,14 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   status = 0;
   fault: Fault | null = null;
   reused = false;
-  /** A piece of the client's body went into this attempt: it cannot be repeated. */
+  /** A piece of the client's body went into this attempt: without a copy it cannot be repeated. */
   bodyStarted = false;
   #stream: Stream | null = null;
   #paused = false;
-  readonly #onFailure: OnFailure;
+  /** The reply is not for the client. */
+  #dropping = false;
+  readonly #owner: Owner;
+  readonly #pass: Pass | null;
 
   constructor(
     x: Exchange,
@@ -33,14 +67,16 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     upstream: Upstream,
     target: Target,
     head: RequestHead,
-    onFailure: OnFailure,
+    owner: Owner,
+    pass: Pass | null,
   ) {
     this.exchange = x;
     this.number = number;
     this.upstream = upstream;
     this.target = target;
     this.head = head;
-    this.#onFailure = onFailure;
+    this.#owner = owner;
+    this.#pass = pass;
   }
 
   onOpen(stream: Stream, reused: boolean): void {
@@ -62,14 +98,17 @@ export class Attempt implements AttemptContract, Sink, BodySink {
 
   onHead(head: ReplyHead): void {
     this.status = head.status;
+    this.#pass?.answered(head.status, performance.now() - this.startedAt);
     const { replied } = this.upstream;
     for (let i = 0; i < replied.length; i++) replied[i]!(this, head);
-    if (!deliver(this.exchange, head)) this.stop();
+    if (!this.#owner.replied(this, head)) this.#dropping = true;
+    else if (!deliver(this.exchange, head)) this.stop();
   }
 
   onData(chunk: Uint8Array, last: boolean): void {
     if (this.endedAt !== 0) return;
     if (last) this.#settle();
+    if (this.#dropping) return this.#drop();
     const flowing = this.exchange.down.write(chunk, last);
     if (flowing || last || this.endedAt !== 0) return;
     this.#paused = true;
@@ -79,8 +118,9 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   onFault(cause: Fault, unsent: boolean): void {
     if (this.endedAt !== 0) return;
     this.fault = cause;
+    if (this.#pass !== null) this.#report(this.#pass, cause, unsent);
     this.#settle();
-    this.#onFailure(this, cause, unsent);
+    this.#owner.failed(this, cause, unsent);
   }
 
   /** The client takes more bytes again. */
@@ -93,9 +133,23 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   /** Ends the attempt, if it still runs, without judging the target: the client left, or another answer was given. */
   stop(): void {
     if (this.endedAt !== 0) return;
+    if (this.status === 0) this.#pass?.left();
     this.#settle();
     if (this.#stream === null) this.target.transport.cancel(this);
     else this.#stream.abort();
+  }
+
+  /** A reply that came whole leaves its connection fit for the next request; more of it is not waited for. */
+  #drop(): void {
+    this.stop();
+    this.#owner.dropped(this);
+  }
+
+  #report(pass: Pass, cause: Fault, unsent: boolean): void {
+    if (this.status !== 0) pass.broke(cause);
+    // A pooled connection that had gone stale tells nothing about its target.
+    else if (unsent && this.reused) pass.left();
+    else pass.failed(cause, performance.now() - this.startedAt);
   }
 
   #settle(): void {

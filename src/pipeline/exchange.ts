@@ -6,6 +6,7 @@ import type { Downstream, Source } from '../contracts/transport.ts';
 import { getField, removeField } from '../lib/fields.ts';
 import { newTraceId } from '../lib/ids.ts';
 import type { Attempt } from './attempt.ts';
+import type { Tries } from './tries.ts';
 
 /**
  * One client request and its answer. All fields are set in the constructor, so that every exchange has
@@ -55,6 +56,8 @@ export class Exchange implements ExchangeContract, Match {
   allow = '';
   body: Source | null = null;
   attempt: Attempt | null = null;
+  /** Null = the upstream has no rules about failures. */
+  tries: Tries | null = null;
   attempts = 0;
   /** How many request hooks began; decides which response hooks run. */
   depth = 0;
@@ -124,6 +127,11 @@ export class Exchange implements ExchangeContract, Match {
   continueTrace(traceId: string, traceparent: string): void {
     this.#traceId = traceId;
     this.traceparent = traceparent;
+  }
+
+  /** Whether a reply head can still come in time. */
+  hasTime(): boolean {
+    return this.replyBy === 0 || performance.now() < this.replyBy;
   }
 
   header(name: string): string | undefined {

@@ -56,6 +56,7 @@ export function finish(x: Exchange): void {
   flight.active--;
   const attempt = x.attempt;
   if (attempt !== null) attempt.stop();
+  if (x.tries !== null) x.tries.end();
   x.body?.discard();
   const { done } = x.route;
   for (let i = 0; i < done.length; i++) {

@@ -3,19 +3,19 @@ import type { BoundAuthenticator } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
-import type { Headers, Reply } from '../contracts/http.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
+import { CLASSES } from '../contracts/resilience.ts';
 import { CidrSet } from '../lib/cidr.ts';
 import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
-import { encodeBlock } from '../lib/reply-head.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { sharedParams } from '../router/pattern.ts';
+import { compileReply } from './fixed-reply.ts';
 import type { Observer } from './observer.ts';
 import { httpsRedirect } from './redirect.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -129,6 +129,7 @@ function compileRoute(
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
+    rank: CLASSES.indexOf(route.class),
     timeouts:
       base === null ? NO_TIMEOUTS : { ...base, firstByte: base.firstByte ?? 0, ...given(route.timeouts) },
     bodyBytes: route.bodyBytes ?? config.limits.bodyBytes,
@@ -145,6 +146,7 @@ function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route
     refuse,
     upstream: null,
     timeouts: NO_TIMEOUTS,
+    rank: 0,
     bodyBytes: config.limits.bodyBytes,
   };
 }
@@ -229,13 +231,6 @@ function bindAuthenticators(
     check: each.compile(options[each.name], site),
     challenge: each.challenge(options[each.name]),
   }));
-}
-
-function compileReply({ status, body, headers }: NonNullable<RouteConfig['respond']>): Reply {
-  const list: Headers = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value]);
-  if (body !== '' && headers['content-type'] === undefined)
-    list.push('content-type', 'text/plain; charset=utf-8');
-  return { status, headers: list, body: Buffer.from(body), block: encodeBlock(list) };
 }
 
 /** Only the keys that were written: an absent override must not hide the upstream's value. */

@@ -42,13 +42,12 @@ export class Recorder implements Observer {
   }
 
   settled(route: RouteInfo): (a: Attempt) => void {
-    const upstream = route.upstreamId;
-    if (upstream === null) return () => undefined;
+    if (route.upstreamId === null) return () => undefined;
     const recorders = new Map<Target, TargetRecorder>();
     return (a) => {
       let recorder = recorders.get(a.target);
       if (recorder === undefined)
-        recorders.set(a.target, (recorder = new TargetRecorder(this.#meter, upstream, a.target.id)));
+        recorders.set(a.target, (recorder = new TargetRecorder(this.#meter, a.upstream.id, a.target.id)));
       recorder.record(a.number, a.status, a.fault?.code ?? null, a.endedAt - a.startedAt);
     };
   }

@@ -4,11 +4,13 @@ import type { Facts } from '../contracts/facts.ts';
 import type { Keep, Upstream as UpstreamContract } from '../contracts/runtime.ts';
 import type { SharedWords } from '../contracts/stores.ts';
 import { inertFacts } from '../lib/inert.ts';
+import { Meter } from '../observe/metrics.ts';
 import { PrivateWords } from '../stores/words.ts';
 import { PassiveWatch } from '../upstream/passive.ts';
 import { targetSpecs } from '../upstream/spec.ts';
 import { Sticky } from '../upstream/sticky.ts';
 import { Upstream, type Knowledge, type UpstreamSpec } from '../upstream/upstream.ts';
+import { claimRules } from './attempt-rules.ts';
 import { KeptEndpoints } from './endpoints.ts';
 
 /** Kinds of facts that change who is chosen, and whether their ids begin with that of the upstream. */
@@ -19,17 +21,24 @@ export class Upstreams {
   readonly #keep: Keep;
   readonly #facts: Facts;
   readonly #words: SharedWords;
+  readonly #meter: Meter;
   readonly #living = new Set<Upstream>();
   /** Ids of upstreams that have something to take in; the empty one stands for all. */
   readonly #stirred = new Set<string>();
   /** For want of one that the primary gave. */
   readonly #secret = randomBytes(16).toString('hex');
 
-  /** @param words Counters of failures; shared, the workers of a node count together. */
-  constructor(keep: Keep, facts: Facts = inertFacts, words: SharedWords = new PrivateWords()) {
+  /** @param words Counters of failures and states of breakers; shared, the workers of a node count together. */
+  constructor(
+    keep: Keep,
+    facts: Facts = inertFacts,
+    words: SharedWords = new PrivateWords(),
+    meter: Meter = new Meter(),
+  ) {
     this.#keep = keep;
     this.#facts = facts;
     this.#words = words;
+    this.#meter = meter;
     for (const kind of ['target-health', 'ejection', 'weight', 'addresses'] as const)
       facts.on(kind, (id) => this.#stir(STIRRING[kind] ? id.slice(0, id.indexOf(' ')) : ''));
   }
@@ -37,7 +46,9 @@ export class Upstreams {
   /** @returns The upstreams by id, and what gives them back. */
   claim(config: GatewayConfig): { upstreams: ReadonlyMap<string, UpstreamContract>; release: () => void } {
     const upstreams = new Map<string, Upstream>();
+    let releaseRules = (): void => undefined;
     const release = () => {
+      releaseRules();
       for (const upstream of upstreams.values()) {
         this.#living.delete(upstream);
         upstream.close();
@@ -45,6 +56,8 @@ export class Upstreams {
     };
     try {
       for (const each of config.upstreams) upstreams.set(each.id, this.#make(each, config.zone ?? null));
+      const parts = { words: this.#words, facts: this.#facts, meter: this.#meter };
+      releaseRules = claimRules(config, upstreams, this.#keep, parts);
     } catch (error) {
       release();
       throw error;

@@ -1,3 +1,4 @@
+import type { AttemptRules } from '../contracts/attempts.ts';
 import type { BalanceRule } from '../contracts/balance.ts';
 import type { Attempt, Exchange } from '../contracts/exchange.ts';
 import type { ReplyHead } from '../contracts/http.ts';
@@ -60,6 +61,8 @@ export class Upstream implements UpstreamContract {
   readonly attempt: readonly ((a: Attempt) => void)[];
   readonly replied: readonly ((a: Attempt, head: ReplyHead) => void)[];
   readonly settled: readonly ((a: Attempt) => void)[];
+  /** Set once all upstreams are there: a fallback names others. */
+  rules: AttemptRules | null = null;
   readonly #spec: UpstreamSpec;
   readonly #knowledge: Knowledge;
   readonly #source: Endpoints;

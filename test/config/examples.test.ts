@@ -85,9 +85,6 @@ test('what is not there yet is told, each with its place, and nothing else is', 
   expect(mistakes.map(({ line, col, path }) => `${String(line)}:${String(col)} ${path}`)).toEqual([
     '9:103 limits.connectionsPerIp',
     '9:127 limits.requestsPerIp',
-    '19:5 upstreams.0.retry',
-    '23:5 upstreams.0.breaker',
-    '25:5 upstreams.0.fallback',
     '37:7 routes.0.policies.jwt',
     '43:7 routes.0.policies.cache',
   ]);

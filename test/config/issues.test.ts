@@ -54,8 +54,8 @@ describe('not in this version', () => {
   run([
     [
       'a block',
-      inUpstream('targets: [{ url: "http://a" }]\n    retry: { attempts: 2 }'),
-      ['5:5 upstreams.0.retry', 'retry is', ...words, 'remove this block'],
+      'version: 1\nlimits: { connectionsPerIp: 5 }\n',
+      ['2:11 limits.connectionsPerIp', 'connectionsPerIp is', ...words, 'remove this block'],
     ],
     ['a policy', inRoute('policies: { jwt: {} }'), ['7:17 routes.0.policies.jwt', 'jwt is', ...words]],
     ['a policy of the root', 'version: 1\npolicies:\n  waf: {}\n', ['3:3 policies.waf', ...words]],

@@ -95,6 +95,7 @@ function routeOf(policies: Plain[], rest: Partial<Route> = {}): Route {
     refuse: null,
     upstream: null,
     timeouts: { connect: 0, firstByte: 0, request: 0, idle: 0 },
+    rank: 1,
     bodyBytes: 1000,
     slots: 0,
     ...rest,
