@@ -8,6 +8,7 @@ import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
 import { AccessLog } from './observe/access-log.ts';
+import { FAMILIES } from './observe/families.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
@@ -17,9 +18,11 @@ import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
+import { Limits } from './runtime/limits.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
+import { RedisLimits } from './stores/limit-redis.ts';
 import { join } from './stores/shared-memory.ts';
 import { PrivateWords, WordDirectory } from './stores/words.ts';
 
@@ -38,7 +41,8 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
   const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
   const upstreams = new Upstreams(new Keep(), facts, words, meter);
-  const services = makeServices(meter, inertServices.limits, inertServices.auth);
+  const limits = openLimits(env, meter, facts);
+  const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
     blockWrite,
     () => current.runtime,
@@ -55,6 +59,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
+      limits.use(snapshot.config.store);
       return compile(snapshot, { upstreams, observer, services, words });
     },
     serve(runtime) {
@@ -63,10 +68,29 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
       accessLog = new AccessLog({ ...config.log, destination: output });
       current.swap(runtime);
       listeners.commit();
+      limits.settle(config.store);
       return listeners;
     },
+    ready: () => limits.ready(),
     deltas: () => meter.deltas(),
   };
+}
+
+/** The store that limits are counted in; what befalls it is told as a metric, and to the primary, which logs it. */
+function openLimits({ slot, workers, node }: WorkerEnvironment, meter: Meter, facts: FactBoard): Limits {
+  const operations = meter.counter(FAMILIES.limitStoreOperations);
+  const degraded = meter.gauge(FAMILIES.limitStoreDegraded);
+  const events = {
+    operation: () => operations.inc(),
+    degraded(reason: string | null) {
+      degraded.set(reason === null ? 0 : 1);
+      facts.tell('limit-store', String(slot), reason === null ? null : { reason });
+    },
+  };
+  return new Limits(
+    inertServices.limits,
+    (config) => new RedisLimits(config, { node, worker: slot, workers }, events),
+  );
 }
 
 /** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */
