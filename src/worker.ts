@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
+import { Door } from './edge/door.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
@@ -43,11 +44,11 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const upstreams = new Upstreams(new Keep(), facts, words, meter);
   const limits = openLimits(env, meter, facts);
   const services = makeServices(meter, limits, inertServices.auth);
-  const listeners = new Listeners(
-    blockWrite,
-    () => current.runtime,
-    (line) => log.warn(line),
-  );
+  const warn = (line: string) => log.warn(line);
+  const door = new Door({ limits, facts, warn });
+  meter.readCounter(FAMILIES.doorRefusals, () => door.refused.connections, 'connection');
+  meter.readCounter(FAMILIES.doorRefusals, () => door.refused.requests, 'request');
+  const listeners = new Listeners(blockWrite, () => current.runtime, door, warn);
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
@@ -68,6 +69,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
       accessLog = new AccessLog({ ...config.log, destination: output });
       current.swap(runtime);
       listeners.commit();
+      door.use(config);
       limits.settle(config.store);
       return listeners;
     },
