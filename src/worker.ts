@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
+import { RevocationTable } from './auth/revocation-table.ts';
+import { SessionTable } from './auth/session-table.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { LimitStore } from './contracts/stores.ts';
 import { Door } from './edge/door.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
@@ -17,6 +20,7 @@ import { watchWorker } from './observe/standard.ts';
 import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
+import { secretParameters } from './runtime/authentication.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Limits } from './runtime/limits.ts';
@@ -24,35 +28,36 @@ import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
 import { RedisLimits } from './stores/limit-redis.ts';
-import { join } from './stores/shared-memory.ts';
-import { PrivateWords, WordDirectory } from './stores/words.ts';
-
-const NO_WORDS =
-  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
+import { openEmbedded } from './stores/open.ts';
+import type { Embedded } from './stores/open.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
 function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
-  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
-  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const upstreams = new Upstreams(new Keep(), facts, words, meter);
-  const limits = openLimits(env, meter, facts);
-  const services = makeServices(meter, limits, inertServices.auth);
+  const embedded = openStores(env, meter, log);
+  const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
+  const limits = openLimits(env, embedded.limits, meter, facts);
+  const services = makeServices(meter, limits, {
+    ...inertServices.auth,
+    facts,
+    sessions: new SessionTable(facts),
+    revocations: new RevocationTable(facts),
+  });
   const warn = (line: string) => log.warn(line);
-  const door = new Door({ limits, facts, warn });
+  // Counted in this node also where limits are counted in Redis.
+  const door = new Door({ limits: embedded.limits, facts, warn });
   meter.readCounter(FAMILIES.doorRefusals, () => door.refused.connections, 'connection');
   meter.readCounter(FAMILIES.doorRefusals, () => door.refused.requests, 'request');
-  const listeners = new Listeners(blockWrite, () => current.runtime, door, warn);
+  const listeners = new Listeners(env.blockWrite, () => current.runtime, door, warn);
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
-    worker: slot,
+    worker: env.slot,
     activeRequests: () => flight.active,
     connections: () => listeners.connections,
     droppedLines: () => output.dropped,
@@ -61,12 +66,13 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
     compile(snapshot) {
       listeners.prepare(snapshot.config);
       limits.use(snapshot.config.store);
-      return compile(snapshot, { upstreams, observer, services, words });
+      return compile(snapshot, { upstreams, observer, services });
     },
     serve(runtime) {
       const { config } = runtime;
       log.level = config.log.level;
-      accessLog = new AccessLog({ ...config.log, destination: output });
+      const redact = [...config.log.redact, ...secretParameters(config)];
+      accessLog = new AccessLog({ ...config.log, redact, destination: output });
       current.swap(runtime);
       listeners.commit();
       door.use(config);
@@ -78,8 +84,24 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   };
 }
 
+function openStores({ slot, workers, sharedMemory }: WorkerEnvironment, meter: Meter, log: Logger): Embedded {
+  const full = meter.counter(FAMILIES.limitTableFull);
+  return openEmbedded({
+    worker: slot,
+    workers,
+    shared: sharedMemory > 0 ? { fd: MEMORY_FD, length: sharedMemory } : null,
+    full: () => full.inc(),
+    warn: (line) => log.warn(line),
+  });
+}
+
 /** The store that limits are counted in; what befalls it is told as a metric, and to the primary, which logs it. */
-function openLimits({ slot, workers, node }: WorkerEnvironment, meter: Meter, facts: FactBoard): Limits {
+function openLimits(
+  { slot, workers, node }: WorkerEnvironment,
+  embedded: LimitStore,
+  meter: Meter,
+  facts: FactBoard,
+): Limits {
   const operations = meter.counter(FAMILIES.limitStoreOperations);
   const degraded = meter.gauge(FAMILIES.limitStoreDegraded);
   const events = {
@@ -89,10 +111,7 @@ function openLimits({ slot, workers, node }: WorkerEnvironment, meter: Meter, fa
       facts.tell('limit-store', String(slot), reason === null ? null : { reason });
     },
   };
-  return new Limits(
-    inertServices.limits,
-    (config) => new RedisLimits(config, { node, worker: slot, workers }, events),
-  );
+  return new Limits(embedded, (config) => new RedisLimits(config, { node, worker: slot, workers }, events));
 }
 
 /** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */
@@ -129,6 +148,7 @@ function main(): void {
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   const facts = openFacts(channel);
+  facts.on('round', (_, number) => facts.tell('round-heard', String(env.slot), number));
   new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 
