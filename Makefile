@@ -30,6 +30,10 @@ test: $(BUILT) ## Run every test; the last line is "N passed, N failed"
 conformance: $(BUILT) ## Send a corpus of HTTP/1.1 vectors through both edges (where the corpus is at hand)
 	@exec node test/conformance/run.mjs
 
+.PHONY: fuzz
+fuzz: $(BUILT) ## Mutate requests and replies (CASES=200000 SEED=any number)
+	@CASES=$${CASES:-200000} SEED=$${SEED:-$$(date +%s)} npx vitest run --config .config/vitest.config.ts --no-file-parallelism test/fuzz
+
 .PHONY: lint
 lint: $(PACKAGES) ## ESLint, Prettier, types of everything, floors
 	@npm run lint --silent

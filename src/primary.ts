@@ -16,6 +16,7 @@ import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
 import { Overlay } from './control/overlay.ts';
 import { Placement } from './control/placement.ts';
@@ -27,7 +28,9 @@ import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
 import { makeSharedState, reclaimFor } from './control/shared-state.ts';
 import { Shutdown } from './control/shutdown.ts';
+import { TargetWatch } from './control/targets.ts';
 import { ConfigWatch } from './control/watch.ts';
+import { WatchedPublish } from './control/watched-publish.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
 import { MemoryRecords } from './stores/memory-records.ts';
@@ -65,6 +68,7 @@ function giveUp(...lines: string[]): never {
 interface ApiParts {
   readonly reloader: Reloader;
   readonly overlay: Overlay;
+  readonly targets: TargetWatch;
 }
 
 /** Every part of the admin API, wired to what it works on. */
@@ -110,17 +114,20 @@ class Primary {
     const fleet = new Fleet({ size, exec, blockWrite: placement.blockWrite, memory, log: this.#log });
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
-    primaryFacts(fleet);
+    const facts = primaryFacts(fleet);
+    const targets = new TargetWatch({ facts, log: this.#log });
+    logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
+    const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
     const records = new MemoryRecords();
     const overlay = new Overlay(config, {
-      publish: (next) => publisher.publish(placement.apply(next)),
+      publish: (next) => watched.publish(next),
       records,
       log: this.#log,
     });
     const publish = (next: GatewayConfig) => overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay, targets });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
@@ -150,8 +157,9 @@ class Primary {
   }
 
   #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string, api: ApiParts): AdminServer {
-    const state = () => readiness(this.#phase, publisher.settled, fleet.size, publisher.applied());
-    const metrics = new NodeMetrics(fleet, edge);
+    const state = () =>
+      readiness(this.#phase, publisher.settled, fleet.size, publisher.applied(), api.targets.surveyed);
+    const metrics = new NodeMetrics(fleet, edge, () => api.targets.standings());
     return makeAdmin(
       (app) => {
         registerProbes(app, {

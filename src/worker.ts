@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
+import type { LimitStore } from './contracts/stores.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
@@ -8,6 +9,7 @@ import type { WorkerEnvironment } from './ipc/environment.ts';
 import { WorkerRole } from './ipc/worker-role.ts';
 import type { Work } from './ipc/worker-role.ts';
 import { AccessLog } from './observe/access-log.ts';
+import { FAMILIES } from './observe/families.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
@@ -17,37 +19,35 @@ import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
+import { Limits } from './runtime/limits.ts';
 import { Recorder } from './runtime/observer.ts';
 import { makeServices } from './runtime/services.ts';
 import { Upstreams } from './runtime/upstreams.ts';
-import { join } from './stores/shared-memory.ts';
-import { PrivateWords, WordDirectory } from './stores/words.ts';
-
-const NO_WORDS =
-  'the directory of shared memory is full: a state is kept in each worker alone (store.memory.size)';
+import { RedisLimits } from './stores/limit-redis.ts';
+import { openEmbedded } from './stores/open.ts';
+import type { Embedded } from './stores/open.ts';
 
 /** The parts that do a worker's work; wired here and nowhere else. */
 function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
-  const { slot, blockWrite, sharedMemory } = env;
   const current = new Current();
   const meter = new Meter();
   let accessLog: AccessLog | null = null;
   const observer = new Recorder(meter, (x, status, duration) =>
     accessLog!.write(x, status, duration, x.runtime.generation),
   );
-  const memory = sharedMemory > 0 ? join(MEMORY_FD, sharedMemory) : null;
-  const words = memory === null ? new PrivateWords() : new WordDirectory(memory, () => log.warn(NO_WORDS));
-  const upstreams = new Upstreams(new Keep(), facts, words, meter);
-  const services = makeServices(meter, inertServices.limits, inertServices.auth);
+  const embedded = openStores(env, meter, log);
+  const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
+  const limits = openLimits(env, embedded.limits, meter, facts);
+  const services = makeServices(meter, limits, inertServices.auth);
   const listeners = new Listeners(
-    blockWrite,
+    env.blockWrite,
     () => current.runtime,
     (line) => log.warn(line),
   );
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
-    worker: slot,
+    worker: env.slot,
     activeRequests: () => flight.active,
     connections: () => listeners.connections,
     droppedLines: () => output.dropped,
@@ -55,7 +55,8 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   return {
     compile(snapshot) {
       listeners.prepare(snapshot.config);
-      return compile(snapshot, { upstreams, observer, services, words });
+      limits.use(snapshot.config.store);
+      return compile(snapshot, { upstreams, observer, services });
     },
     serve(runtime) {
       const { config } = runtime;
@@ -63,10 +64,42 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
       accessLog = new AccessLog({ ...config.log, destination: output });
       current.swap(runtime);
       listeners.commit();
+      limits.settle(config.store);
       return listeners;
     },
+    ready: () => limits.ready(),
     deltas: () => meter.deltas(),
   };
+}
+
+function openStores({ slot, workers, sharedMemory }: WorkerEnvironment, meter: Meter, log: Logger): Embedded {
+  const full = meter.counter(FAMILIES.limitTableFull);
+  return openEmbedded({
+    worker: slot,
+    workers,
+    shared: sharedMemory > 0 ? { fd: MEMORY_FD, length: sharedMemory } : null,
+    full: () => full.inc(),
+    warn: (line) => log.warn(line),
+  });
+}
+
+/** The store that limits are counted in; what befalls it is told as a metric, and to the primary, which logs it. */
+function openLimits(
+  { slot, workers, node }: WorkerEnvironment,
+  embedded: LimitStore,
+  meter: Meter,
+  facts: FactBoard,
+): Limits {
+  const operations = meter.counter(FAMILIES.limitStoreOperations);
+  const degraded = meter.gauge(FAMILIES.limitStoreDegraded);
+  const events = {
+    operation: () => operations.inc(),
+    degraded(reason: string | null) {
+      degraded.set(reason === null ? 0 : 1);
+      facts.tell('limit-store', String(slot), reason === null ? null : { reason });
+    },
+  };
+  return new Limits(embedded, (config) => new RedisLimits(config, { node, worker: slot, workers }, events));
 }
 
 /** This worker's end of the facts; what it hears is known before the snapshot that comes after it. */

@@ -28,6 +28,8 @@ export interface FactValues {
   };
   /** A token names a key that is not in the set; id: URL of the key set. From workers. */
   readonly 'unknown-kid': Readonly<Record<never, never>>;
+  /** A worker cannot ask the store of limits, and why; id: number of the worker. From workers, null when it can again. */
+  readonly 'limit-store': { readonly reason: string };
   /**
    * What an operator said about a breaker; id: upstream id, or upstream id, a space, `host:port`. From the primary;
    * null = it rules itself.

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type { Worker } from 'node:cluster';
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ToPrimary, ToWorker } from '../contracts/messages.ts';
 import { openChannel } from '../ipc/channel.ts';
@@ -66,6 +67,7 @@ interface Slot {
 
 /** The worker processes of this node: forks them, keeps every slot filled, carries messages. Primary only. */
 export class Fleet {
+  readonly #node = randomBytes(9).toString('base64url');
   readonly size: number;
   readonly #options: FleetOptions;
   readonly #backoff: Backoff;
@@ -129,7 +131,14 @@ export class Fleet {
     slot.bornAt = performance.now();
     slot.silent = 0;
     const { blockWrite = false, memory } = this.#options;
-    const worker = fork(toEnv({ slot: slot.number, blockWrite, sharedMemory: memory?.length ?? 0 }));
+    const born = {
+      slot: slot.number,
+      workers: this.size,
+      node: this.#node,
+      blockWrite,
+      sharedMemory: memory?.length ?? 0,
+    };
+    const worker = fork(toEnv(born));
     if (worker === null) return this.#gone(slot, 'could not be started');
     const warn = (line: string) => this.#options.log.warn({ worker: slot.number }, line);
     const channel = openChannel<ToPrimary, ToWorker>(worker, { warn, patient: true });

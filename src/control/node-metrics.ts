@@ -3,12 +3,16 @@ import { FAMILIES } from '../observe/families.ts';
 import { Merged } from '../observe/merge.ts';
 import type { Fleet } from './fleet.ts';
 import type { Readiness } from './readiness.ts';
+import type { TargetStanding } from './targets.ts';
 
 /** The metrics of this node: what the workers pushed, and what only the primary knows. */
 export class NodeMetrics {
   readonly #merged = new Merged();
 
-  constructor(fleet: Fleet, edge: string) {
+  readonly #standings: () => readonly TargetStanding[];
+
+  constructor(fleet: Fleet, edge: string, standings: () => readonly TargetStanding[]) {
+    this.#standings = standings;
     this.#merged.set(FAMILIES.buildInfo, 1, versionOfSluice(), process.version, edge);
     this.#merged.add(FAMILIES.workerRestarts, 0);
     fleet.listen({
@@ -30,6 +34,9 @@ export class NodeMetrics {
     for (const [slot, applied] of workers.entries()) {
       this.#merged.set(FAMILIES.configApplied, applied ?? 0, String(slot));
     }
+    this.#merged.clear(FAMILIES.targetHealth);
+    for (const { upstream, target, healthy } of this.#standings())
+      this.#merged.set(FAMILIES.targetHealth, healthy ? 1 : 0, upstream, target);
     return this.#merged.text();
   }
 }

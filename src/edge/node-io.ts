@@ -61,6 +61,11 @@ export class NodeIo implements Source, Downstream {
     bodyFault(this.x, fault('body_timeout'));
   }
 
+  /** The request has come to its end: what follows is another. */
+  get whole(): boolean {
+    return this.#req.complete;
+  }
+
   /** What the client sends from here on is not HTTP. */
   broken(): void {
     if (this.x.started || this.#req.complete) this.cut();

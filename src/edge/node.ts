@@ -21,6 +21,8 @@ interface Connection {
   poisoned: boolean;
   /** The newest request. */
   io: NodeIo | null;
+  /** Requests, pipelined ones included, whose answers are not out. */
+  open: number;
 }
 
 /** The edge on node:http, for what uWebSockets.js cannot do or where it cannot be loaded. */
@@ -95,7 +97,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    this.#sockets.set(socket, { poisoned: false, io: null });
+    this.#sockets.set(socket, { poisoned: false, io: null, open: 0 });
     this.connections = this.#sockets.size;
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -108,6 +110,8 @@ export class NodeEdge implements Edge {
     if (connection === undefined || connection.poisoned) return;
     if (this.#context.draining) this.#lastRequest = performance.now();
     const io = (connection.io = new NodeIo(req, res, this.#context));
+    connection.open++;
+    res.once('close', () => connection.open--);
     const { path, query } = splitTarget(req);
     const peer = normaliseIp(req.socket.remoteAddress ?? '') ?? 'unknown';
     const runtime = this.#options.runtime();
@@ -121,17 +125,18 @@ export class NodeEdge implements Edge {
     begin(x, hasBody ? io : null, refused);
   }
 
-  /** What came is not HTTP, or ended too early. An answer that is being written must not get another into its middle. */
+  /** What came is not HTTP, or ended too early. No request gets two answers, and no answer another into its middle. */
   #broken(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#sockets.get(socket);
     const io = connection?.io ?? null;
-    const idle = io === null || io.x.finished;
+    const idle = connection === undefined || connection.open === 0;
     if (connection?.poisoned === true) {
       // Else the answer, which is the last one, closes the connection.
       if (idle || error.code === 'ECONNRESET') socket.destroySoon();
-    } else if (idle) refuse(error, socket);
-    else if (LEFT.has(error.code)) socket.destroy();
-    else io.broken();
+    } else if (idle && (io === null || io.whole)) refuse(error, socket);
+    else if (idle) socket.destroySoon();
+    else if (LEFT.has(error.code) || io!.x.finished) socket.destroy();
+    else io!.broken();
   }
 }
 

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 
-/** `200 OK` and so on, by status: made once. */
-const LINES: readonly string[] = Array.from({ length: 600 }, (_, status) =>
-  `${status} ${STATUS_CODES[status] ?? ''}`.trim(),
+/** `200 OK` and so on, by status: made once. The space is not optional where there is no phrase (RFC 9112 section 4). */
+const LINES: readonly string[] = Array.from(
+  { length: 600 },
+  (_, status) => `${status} ${STATUS_CODES[status] ?? ''}`,
 );
 
 /** What follows the protocol version in a status line; the reason phrase is the standard one. */

@@ -1,3 +1,4 @@
+import type { Block } from '../contracts/http.ts';
 import type { UwsResponse } from './uws-types.ts';
 
 /**
@@ -7,6 +8,9 @@ import type { UwsResponse } from './uws-types.ts';
  * far it came.
  */
 export const CORK_ROOM = 15_000;
+
+/** What is left of it beside a head. */
+export const roomBeside = (block: Block): number => CORK_ROOM - (block.to - block.from);
 
 /** Writes a piece of reply; runs corked. False = backed up. */
 export interface Corked {

@@ -1,5 +1,5 @@
 import { fault } from '../contracts/fault.ts';
-import type { Block, ReplyHead } from '../contracts/http.ts';
+import type { ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
 import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -7,22 +7,15 @@ import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
-import { CORK_ROOM, corked, type Corked } from './uws-cork.ts';
+import { CORK_ROOM, corked, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading } from './uws-reading.ts';
-import type { UwsResponse } from './uws-types.ts';
+import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
 
-/** What the exchanges of one listener share. */
-export interface UwsContext {
-  /** Answers end their connections from now on. */
-  draining: boolean;
-  /** Whether the addon writes a block of fields given as one value as it is (self-test). */
-  readonly blockWrite: boolean;
-}
-
 const nothing = (): void => undefined;
-const lengthOf = (block: Block): number => block.to - block.from;
 const endBody = (io: UwsIo): void => io.bodyEnded();
+const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
+const cutLate = (io: UwsIo): void => io.cut();
 
 /**
  * One request's side of the addon, and the only place that calls its response object: after `closed` not
@@ -32,7 +25,6 @@ export class UwsIo implements Source, Downstream, Corked {
   x!: Exchange;
   begun = false;
   closed = false;
-  length = 0;
   readonly #res: UwsResponse;
   readonly #context: UwsContext;
   #head: ReplyHead | null = null;
@@ -48,6 +40,7 @@ export class UwsIo implements Source, Downstream, Corked {
   #sink: BodySink | null = null;
   #queue: BodyQueue | null = null;
   #discarding = false;
+  #late = false;
   #timer: Timer | null = null;
 
   constructor(res: UwsResponse, context: UwsContext) {
@@ -55,11 +48,13 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#context = context;
   }
 
-  // --- the request body -----------------------------------------------------------------------------
+  get length(): number {
+    return this.x.bodyLength;
+  }
 
+  // --- the request body -----------------------------------------------------------------------------
   /** The body follows: its silence is bounded from now on. */
-  expectBody(length: number): void {
-    this.length = length;
+  expectBody(): void {
     this.#ended = false;
     this.#timer = new Timer(this);
     this.#reading = new Reading(this.#res);
@@ -139,7 +134,6 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   // --- the reply ------------------------------------------------------------------------------------
-
   start(head: ReplyHead): void {
     this.#head = head;
   }
@@ -149,12 +143,20 @@ export class UwsIo implements Source, Downstream, Corked {
       if (last) finish(this.x);
       return true;
     }
+    if (this.length < 0 && last && this.#head !== null && !this.#late) return this.#writeLate(chunk);
     this.#reading?.writing();
     const flowing = this.#inPieces(chunk, last)
       ? this.#writePieces(chunk, last)
       : corked(this.#res, this, chunk, last);
     if (!this.closed) this.#reading?.written(flowing);
     return flowing;
+  }
+
+  /** While the addon reads on in the segment, a request found there would undo the end of the connection. */
+  #writeLate(chunk: Uint8Array): true {
+    this.#head!.keep();
+    setImmediate(writeLate, this, chunk.slice());
+    return (this.#late = true);
   }
 
   /** Whether a piece is too long for one chunk; what has a length goes out by `tryEnd`, which may be of any size. */
@@ -167,7 +169,7 @@ export class UwsIo implements Source, Downstream, Corked {
   #writePieces(chunk: Uint8Array, last: boolean): boolean {
     let flowing = true;
     // The head goes into the first cork.
-    let end = Math.max(1, CORK_ROOM - (this.#head === null ? 0 : lengthOf(this.#head.block())));
+    let end = Math.max(1, this.#head === null ? CORK_ROOM : roomBeside(this.#head.block()));
     for (let at = 0; at < chunk.length && !this.closed; at = end, end = at + CORK_ROOM)
       flowing = corked(this.#res, this, chunk.subarray(at, end), last && end >= chunk.length);
     return flowing;
@@ -208,11 +210,10 @@ export class UwsIo implements Source, Downstream, Corked {
     if (status !== 200) res.writeStatus(statusLine(status));
     const block = head.block();
     writeBlock(res, block, this.#context.blockWrite);
-    if (this.x.method === 'HEAD' || status === 204 || status === 304)
-      return this.#endBodiless(status, length);
+    if (this.#bodiless(status)) return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
-    const whole = last && chunk.length <= CORK_ROOM - lengthOf(block);
-    if (this.#ending ? !whole : this.#unread) res.writeHeader('connection', 'close');
+    const whole = last && chunk.length <= roomBeside(block);
+    if (this.#ending && !whole) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
@@ -226,13 +227,16 @@ export class UwsIo implements Source, Downstream, Corked {
 
   #endBodiless(status: number, length: number): boolean {
     const res = this.#res;
-    this.#complete();
-    // A 204 has no length (RFC 9110 section 8.6); where it is unknown there is none to tell.
-    if (status !== 204 && length >= 0) res.endWithoutBody(length, this.#ending);
-    else {
-      // The addon takes an undefined length for a number: to end the connection is left to the client.
-      if (this.#ending) res.writeHeader('connection', 'close');
-      res.endWithoutBody();
+    // A 204 has no length (RFC 9110 section 8.6).
+    const sized = status !== 204 && length >= 0;
+    if (!sized && this.#ending) {
+      // The addon takes an undefined length for a number: the head is ended by hand, and then the connection.
+      res.writeHeader('connection', 'close\r\n');
+      setImmediate(cutLate, this);
+    } else {
+      this.#complete();
+      if (sized) res.endWithoutBody(length, this.#ending);
+      else res.endWithoutBody();
     }
     finish(this.x);
     return true;
@@ -289,12 +293,8 @@ export class UwsIo implements Source, Downstream, Corked {
     this.closed = true;
   }
 
+  /** The addon may misread where a chunked body ends: what follows must not count as a request. */
   get #ending(): boolean {
-    return this.#context.draining || this.x.closing || this.x.poisoned;
-  }
-
-  /** The addon may have misread where a chunked body ends: nobody may take what follows for a new request. */
-  get #unread(): boolean {
-    return this.length < 0 && !this.#ended;
+    return this.length < 0 || this.#context.draining || this.x.closing || this.x.poisoned;
   }
 }

@@ -129,3 +129,11 @@ export interface UwsResponse {
   /** The same as text; IPv6 uncompressed. */
   getRemoteAddressAsText(): ArrayBuffer;
 }
+
+/** What the exchanges of one listener share. */
+export interface UwsContext {
+  /** Answers end their connections from now on. */
+  draining: boolean;
+  /** Whether the addon writes a block of fields given as one value as it is (self-test). */
+  readonly blockWrite: boolean;
+}

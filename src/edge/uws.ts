@@ -9,8 +9,8 @@ import { Peers } from './peer.ts';
 import { boundReceiveBuffer, socketsOpenedBy } from './receive-buffer.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsApps, type AppSetup } from './tls-uws.ts';
-import { UwsIo, type UwsContext } from './uws-io.ts';
-import type { ListenSocket, Uws, UwsApp, UwsRequest, UwsResponse } from './uws-types.ts';
+import { UwsIo } from './uws-io.ts';
+import type { ListenSocket, Uws, UwsApp, UwsContext, UwsRequest, UwsResponse } from './uws-types.ts';
 
 let collected: Headers = [];
 /** One collector for all requests: `forEach` is synchronous. */
@@ -116,7 +116,7 @@ export class UwsEdge implements Edge {
     if (x.poisoned) return void setImmediate(beginLate, io, refused);
     io.begun = true;
     if (x.bodyLength === 0 || refused !== null) return begin(x, null, refused);
-    io.expectBody(x.bodyLength);
+    io.expectBody();
     res.onData((piece, last) => io.data(piece, last));
     begin(x, io, null);
   }

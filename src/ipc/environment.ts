@@ -14,6 +14,10 @@ export const MEMORY_FD = 5;
 export interface WorkerEnvironment {
   /** Stable number 0..N-1; an heir has the number of the worker that it replaces. */
   readonly slot: number;
+  /** How many workers the node has. */
+  readonly workers: number;
+  /** Name of this node among all that share a store, new with every start. */
+  readonly node: string;
   /** Whether the addon passed the primary's test of writing a block of header fields in one call. */
   readonly blockWrite: boolean;
   /** Bytes of the memory behind `MEMORY_FD`; 0 = there is none. */
@@ -21,15 +25,19 @@ export interface WorkerEnvironment {
 }
 
 /** As variables for `fork`. */
-export const toEnv = ({ slot, blockWrite, sharedMemory }: WorkerEnvironment): Record<string, string> => ({
-  SLUICE_WORKER: String(slot),
-  SLUICE_BLOCK_WRITE: blockWrite ? '1' : '0',
-  SLUICE_SHARED_MEMORY: String(sharedMemory),
+export const toEnv = (born: WorkerEnvironment): Record<string, string> => ({
+  SLUICE_WORKER: String(born.slot),
+  SLUICE_WORKER_COUNT: String(born.workers),
+  SLUICE_NODE: born.node,
+  SLUICE_BLOCK_WRITE: born.blockWrite ? '1' : '0',
+  SLUICE_SHARED_MEMORY: String(born.sharedMemory),
 });
 
 /** The worker's end of `toEnv`. */
 export const fromEnv = (env: NodeJS.ProcessEnv): WorkerEnvironment => ({
   slot: Number(env['SLUICE_WORKER'] ?? 0),
+  workers: Number(env['SLUICE_WORKER_COUNT'] ?? 1),
+  node: env['SLUICE_NODE'] ?? '',
   blockWrite: env['SLUICE_BLOCK_WRITE'] === '1',
   sharedMemory: Number(env['SLUICE_SHARED_MEMORY'] ?? 0),
 });

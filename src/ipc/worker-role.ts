@@ -18,6 +18,8 @@ export interface Work {
   compile(snapshot: Snapshot): Runtime;
   /** Serves the runtime from now on. The first call makes the listener, every call returns it. */
   serve(runtime: Runtime): Listener;
+  /** Settles when clients may come, before the first listen; never rejects. */
+  ready?(): Promise<void>;
   /** Changes of the metrics since the last call. */
   deltas(): readonly SeriesDelta[];
 }
@@ -95,6 +97,7 @@ export class WorkerRole {
 
   async #listen(listener: Listener): Promise<void> {
     try {
+      if (this.#work.ready !== undefined) await this.#work.ready();
       await listener.listen();
       this.#primary.send({ t: 'ready', generation: this.#generation, edge: listener.kind });
     } catch (error) {

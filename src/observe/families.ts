@@ -78,6 +78,24 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  limitTableFull: counter(
+    'sluice_limit_table_full_total',
+    'Decisions of limits about a key that found no place in the memory where this node counts.',
+  ),
+  targetHealth: gauge(
+    'sluice_target_health',
+    'Whether a target is used, as far as probes and ejections say: 1 or 0.',
+    'upstream',
+    'target',
+  ),
+  limitStoreDegraded: highest(
+    'sluice_limit_store_degraded',
+    '1 while Redis cannot be asked and this node enforces its part of every limit by itself.',
+  ),
+  limitStoreOperations: counter(
+    'sluice_limit_store_operations_total',
+    'Scripts sent to Redis for limits: those of decisions, leases and what is given back.',
+  ),
   breakerState: highest(
     'sluice_breaker_state',
     'Breaker of an upstream (empty target) or of a target: 0 closed, 1 half-open, 2 open.',

@@ -26,7 +26,7 @@ interface Sample {
 
 /**
  * The metrics of all workers added up. Counters and histograms only ever grow: what a dead worker had
- * reported stays. Gauges are summed over the living; those with a `worker` label have one series each.
+ * reported stays. Gauges are summed over the living, or are the highest of them; those with a `worker` label have one series each.
  */
 export class Merged {
   readonly #registry = new Registry();
@@ -61,6 +61,11 @@ export class Merged {
   /** Sets a gauge of the primary itself. */
   set(family: Family, value: number, ...labels: readonly string[]): void {
     this.#own(family, labels, value);
+  }
+
+  /** Forgets what the primary itself has set of a gauge. */
+  clear({ name }: Family): void {
+    this.#series -= this.#families.get(name)?.forget(PRIMARY) ?? 0;
   }
 
   /** Adds to a counter of the primary itself. */

@@ -5,7 +5,6 @@ import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
 import type { Hooks, Services, Site } from '../contracts/policy.ts';
 import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contracts/runtime.ts';
-import type { SharedWords } from '../contracts/stores.ts';
 import type { Timeouts } from '../contracts/transport.ts';
 import { CLASSES } from '../contracts/resilience.ts';
 import { CidrSet } from '../lib/cidr.ts';
@@ -25,8 +24,6 @@ export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
   readonly services: Services;
-  /** What the workers of a node know together. */
-  readonly words: SharedWords;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };

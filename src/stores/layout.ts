@@ -25,6 +25,9 @@ export const WORDS = 8;
 export const RECORD_HEAD = 16;
 export const SLOT_SIZE = 32;
 
+/** How many neighbours a key may live in. */
+export const PROBES = 16;
+
 const LINE = 64;
 
 /** The same for every process that is told the same numbers. */

@@ -40,12 +40,7 @@ export function create(
     try {
       const fd = openNameless(folder, length);
       const buffer = mapped(fd, length);
-      const words = new BigInt64Array(buffer);
-      words[AT.length] = BigInt(length);
-      words[AT.workers] = BigInt(workers);
-      words[AT.seed] = randomBytes(8).readBigInt64LE();
-      words[AT.epoch] = BigInt(process.hrtime()[0]);
-      words[AT.magic] = MAGIC;
+      writeHeader(new BigInt64Array(buffer), length, workers);
       return { memory: view(buffer), fd };
     } catch (error) {
       reasons.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
@@ -66,6 +61,21 @@ export function join(fd: number, length: number): SharedMemory {
     throw new Error('the shared memory was made by another version of Sluice');
   }
   return view(buffer);
+}
+
+/** Memory of the same kind that this process has for itself. Zero pages cost nothing until they are used. */
+export function ownMemory(length: number): SharedMemory {
+  const buffer = new ArrayBuffer(length);
+  writeHeader(new BigInt64Array(buffer), length, 1);
+  return view(buffer);
+}
+
+function writeHeader(words: BigInt64Array, length: number, workers: number): void {
+  words[AT.length] = BigInt(length);
+  words[AT.workers] = BigInt(workers);
+  words[AT.seed] = randomBytes(8).readBigInt64LE();
+  words[AT.epoch] = BigInt(process.hrtime()[0]);
+  words[AT.magic] = MAGIC;
 }
 
 function mapped(fd: number, length: number): ArrayBuffer {

@@ -68,6 +68,8 @@ async function startGateway(edge, originPort, folder) {
     log: { access: false },
     listen: { http: { host: '127.0.0.1', port: 0, edge } },
     admin: { port: 0 },
+    // The runner waits for 700 ms: what ends with the body's time-out must do so before.
+    limits: { bodyTimeout: '400ms' },
     upstreams: [{ id: 'origin', targets: [{ url: `http://127.0.0.1:${originPort}` }] }],
     routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],
   };

@@ -122,6 +122,26 @@ describeEdges('what must not be forwarded', { origin: silent }, (edge) => {
     expect(bytes).toBe(0);
   });
 
+  // The addon takes two bytes, and no trailers, for the end of a chunked body. What follows was dispatched.
+  test.each([
+    ['in the same segment', ['0\r\nX:', head('GET /smuggled')], false],
+    ['after the answer', ['0\r\nX:', head('GET /smuggled')], true],
+  ] as const)('a request hidden in trailers, %s, is never seen', async (_, parts, waits) => {
+    for (const target of ['/x%zz', '/x%2f']) {
+      using client = await edge.connect();
+      const [first, second] = parts;
+      const request = post('Transfer-Encoding: chunked').replace('/x', target) + first;
+      await client.send(...(waits ? [request] : [request + second]));
+      if (waits) {
+        await outcomeOf(client);
+        await client.send(second);
+      }
+      client.end();
+      expect(answersIn(await client.untilClosed(PATIENCE))).toBeLessThan(2);
+      expect(bytes).toBe(0);
+    }
+  });
+
   test('rule 1: what the gateway refuses is told in a problem document', async () => {
     const reply = await edge.ask(post('Content-Length: 5', 'Content-Length: 6') + BODY);
     expect(reply.get('content-type')).toBe('application/problem+json');

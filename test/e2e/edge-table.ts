@@ -156,6 +156,17 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
+    uws: 'a chunked request is the last one of its connection',
+    node: 'others may follow',
+    async prove(edge) {
+      using client = await edge.connect();
+      await client.send(chunked('5\r\nhello\r\n0\r\n\r\n'));
+      const reply = await client.reply('POST', PATIENCE);
+      expect(reply.get('connection')).toBe(edge.kind === 'uws' ? 'close' : 'keep-alive');
+      if (edge.kind === 'uws') await client.untilClosed(PATIENCE);
+    },
+  },
+  {
     uws: 'spaces after a chunk size, and any two bytes instead of CRLF after a chunk, are accepted',
     node: 'refused',
     async prove(edge) {

@@ -13,7 +13,6 @@ import { Keep } from '../../src/runtime/keep.ts';
 import { Recorder } from '../../src/runtime/observer.ts';
 import { Upstreams } from '../../src/runtime/upstreams.ts';
 import { Meter } from '../../src/observe/metrics.ts';
-import { PrivateWords } from '../../src/stores/words.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
@@ -32,7 +31,6 @@ const runtime = compile(
     upstreams: new Upstreams(new Keep()),
     observer: new Recorder(new Meter(), () => undefined),
     services: inertServices,
-    words: new PrivateWords(),
   },
 );
 

@@ -7,7 +7,6 @@ import { Keep } from '../../src/runtime/keep.ts';
 import type { Exchange } from '../../src/contracts/exchange.ts';
 import { deafObserver } from '../../src/runtime/observer.ts';
 import { Upstreams } from '../../src/runtime/upstreams.ts';
-import { PrivateWords } from '../../src/stores/words.ts';
 
 /** Round robin does not look at it. */
 const x = {} as Exchange;
@@ -26,7 +25,7 @@ const route = (id: string, extra: object = {}) => ({
 function make(config: object, keep = new Keep(), generation = 1) {
   const snapshot = { generation, config: envelope.parse({ version: 1, ...config }) };
   const upstreams = new Upstreams(keep);
-  const parts = { upstreams, observer: deafObserver, services: inertServices, words: new PrivateWords() };
+  const parts = { upstreams, observer: deafObserver, services: inertServices };
   return { keep, runtime: compile(snapshot, parts) };
 }
 

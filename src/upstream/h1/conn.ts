@@ -10,7 +10,7 @@ import type { Dialer } from './dial.ts';
 import { hold } from './held.ts';
 import { sooner } from './queue.ts';
 import { ReplyReader } from './parse.ts';
-import { requestPiece } from './write.ts';
+import { writePiece } from './write.ts';
 
 /** Who is told about the life of a connection: the pool. */
 export interface Owner {
@@ -144,7 +144,8 @@ export class H1Conn implements Stream {
     if (!chunked) this.#left -= length;
     const ends = last && !this.#sent;
     if (last) this.#sent = true;
-    if (length > 0 || (chunked && ends)) this.#send(requestPiece(this.#held, chunk, chunked, last));
+    if (length > 0 || (chunked && ends))
+      this.#wrote(writePiece(this.#socket, this.#held, chunk, chunked, last));
     else if (ends && this.#held === '') this.#arm();
     else if (ends) this.#send(this.#held);
     return !this.#backed;
@@ -157,10 +158,14 @@ export class H1Conn implements Stream {
     this.#send(this.#held);
   }
 
-  #send(data: string | Buffer): void {
-    this.#held = '';
+  #send(text: string): void {
     // Asking first whether latin1 would do costs more than encoding as UTF-8 what nearly always is ASCII.
-    this.#backed = !this.#socket.write(data, 'utf8');
+    this.#wrote(this.#socket.write(text, 'utf8'));
+  }
+
+  #wrote(flowing: boolean): void {
+    this.#held = '';
+    this.#backed = !flowing;
     this.#arm();
   }
 
@@ -242,10 +247,7 @@ export class H1Conn implements Stream {
     this.#reused = true;
     sink.onData(this.#reader.piece, true);
     if (this.#phase === DEAD) return;
-    if (!reuse) {
-      this.close();
-      return;
-    }
+    if (!reuse) return this.close();
     if (this.#paused) {
       this.#paused = false;
       this.#socket.resume();

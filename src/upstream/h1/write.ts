@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Headers, RequestHead } from '../../contracts/http.ts';
 
 /**
@@ -34,11 +35,37 @@ const breaks = (text: string): boolean => text.includes('\n') || text.includes('
 
 const LAST_CHUNK = '0\r\n\r\n';
 
+const SCRATCH = 32_768;
+/** Where pieces are put together that the kernel takes at once, as nearly all are: a buffer for each would be garbage. */
+let scratch = Buffer.allocUnsafeSlow(SCRATCH);
+
 /**
  * One write's worth of request: the head if it is still `held` (else ''), a piece of body, and what the
- * framing needs around it, in a buffer of its own.
+ * framing needs around it. The bytes of `chunk` are copied or written when it returns.
+ * @returns False = the socket is backed up.
  */
-export function requestPiece(held: string, chunk: Uint8Array, chunked: boolean, last: boolean): Buffer {
+export function writePiece(
+  socket: Writable,
+  held: string,
+  chunk: Uint8Array,
+  chunked: boolean,
+  last: boolean,
+): boolean {
+  const idle = socket.writableLength === 0;
+  const flowing = socket.write(requestPiece(held, chunk, chunked, last, idle));
+  // What the kernel did not take belongs to the socket from now on.
+  if (idle && socket.writableLength > 0) scratch = Buffer.allocUnsafeSlow(SCRATCH);
+  return flowing;
+}
+
+/** `fleeting`: it may lie in memory that the next call overwrites. */
+function requestPiece(
+  held: string,
+  chunk: Uint8Array,
+  chunked: boolean,
+  last: boolean,
+  fleeting: boolean,
+): Buffer {
   let before = held;
   let after = '';
   if (chunked) {
@@ -49,7 +76,8 @@ export function requestPiece(held: string, chunk: Uint8Array, chunked: boolean, 
     if (last) after += LAST_CHUNK;
   }
   const headBytes = before === '' ? 0 : Buffer.byteLength(before);
-  const piece = Buffer.allocUnsafe(headBytes + chunk.length + after.length);
+  const length = headBytes + chunk.length + after.length;
+  const piece = fleeting && length <= SCRATCH ? scratch.subarray(0, length) : Buffer.allocUnsafe(length);
   if (headBytes > 0) piece.write(before, 0, 'utf8');
   piece.set(chunk, headBytes);
   if (after !== '') piece.write(after, headBytes + chunk.length, 'latin1');

@@ -1,0 +1,234 @@
+import type { Bucket, LimitRule, Verdict } from '../contracts/stores.ts';
+import type { Authority } from './authority.ts';
+import type { KeyTable } from './key-table.ts';
+import { advance, openMeter, takeLocally, type Part } from './local-meter.ts';
+import { RateKey } from './rate-key.ts';
+
+/** A lease shorter than this many milliseconds is not worth its call. */
+const SHORTEST = 10;
+/** Of the tokens expected in one lease, so that it seldom ends early. */
+const SPARE = 1.25;
+/** Unspent tokens can be given back this many milliseconds after they were granted (the script's span) ... */
+const RECALL = 250;
+/** ... less this, for the way. */
+const SETTLE = 50;
+/** Keys that are settled in one turn, so that Redis is not flooded when it has just come back. */
+const AT_ONCE = 200;
+
+/** What a bucket works with; the store gives the same to all. */
+export interface RateParts {
+  readonly authority: Authority;
+  readonly keys: KeyTable<RateKey>;
+  /** Longest lease in milliseconds; 0 = none. */
+  readonly lease: number;
+}
+
+/**
+ * The buckets of a rate whose authority is Redis. A busy key is given tokens in advance (a lease) and spends them here
+ * without asking; a refusal is remembered until it may end; while Redis is away each process enforces its part.
+ */
+export class RateBucket implements Bucket {
+  readonly #rule: LimitRule;
+  readonly #authority: Authority;
+  readonly #keys: KeyTable<RateKey>;
+  /** Milliseconds of a lease; 0 = none. */
+  readonly #term: number;
+  /** Milliseconds per token of a token bucket, or of the window. */
+  readonly #unit: number;
+  readonly #tokens: boolean;
+  /** Redis's clock less `performance.now()`, in milliseconds. */
+  #offset = Date.now() - performance.now();
+
+  constructor(rule: LimitRule, { authority, keys, lease }: RateParts) {
+    this.#rule = rule;
+    this.#authority = authority;
+    this.#keys = keys;
+    this.#tokens = rule.algorithm === 'token-bucket';
+    this.#unit = this.#tokens ? rule.periodMs / rule.amount : rule.periodMs;
+    // Tokens that drain during a lease are lost for bursts meanwhile: at most a quarter of the bucket.
+    const term = Math.min(lease, this.#tokens ? (rule.burst * this.#unit) / 4 : lease);
+    this.#term = rule.exact || term < SHORTEST ? 0 : term;
+  }
+
+  take(name: string, cost: number): Verdict | Promise<Verdict> {
+    const now = performance.now();
+    let key = this.#keys.get(name);
+    if (key === undefined) this.#keys.add(name, (key = new RateKey(name, now)));
+    key.demand += cost;
+    if (key.lease >= cost && now < key.leaseEnds) {
+      key.lease -= cost;
+      if (key.lease < key.low || now > key.renewAt) this.#renew(key, now);
+      return key.left + key.lease;
+    }
+    if (now < key.refusedUntil && cost >= key.refusedCost) return this.#refusal(key, now);
+    if (this.#authority.away) return this.#takeAlone(key, cost, now);
+    return this.#ask(key, cost, key.asking ? 0 : this.#want(key, now), now);
+  }
+
+  give(name: string, cost: number): void {
+    const now = performance.now();
+    const key = this.#keys.get(name) ?? new RateKey(name, now);
+    key.refusedUntil = 0;
+    if (this.#authority.away) {
+      if (key.meter !== null) key.meter.level = Math.max(0, key.meter.level - cost);
+      key.debt = Math.max(0, key.debt - cost);
+      return;
+    }
+    key.back += cost;
+    if (this.#rule.exact) void this.#ask(key, 0, 0, now);
+    else this.#keys.owing.add(key);
+  }
+
+  resetMs(verdict: Verdict): number {
+    if (!this.#tokens) return this.#unit - (this.#clock(performance.now()) % this.#unit);
+    const { burst } = this.#rule;
+    return Math.ceil(verdict >= 0 ? (burst - verdict) * this.#unit : burst * this.#unit - verdict);
+  }
+
+  /** Gives back what is left of the leases that have ended, so that others may have it, and settles debts. */
+  settle(now: number): void {
+    const { leased, owing } = this.#keys;
+    for (const key of leased) {
+      if (now < key.leaseEnds) continue;
+      leased.delete(key);
+      this.#endLease(key);
+      if (key.unspent > 0) owing.add(key);
+    }
+    if (this.#authority.away) return;
+    let asks = 0;
+    for (const key of owing) {
+      if (++asks > AT_ONCE) break;
+      owing.delete(key);
+      void this.#ask(key, 0, 0, now);
+    }
+  }
+
+  /** Asks Redis: one script, which also settles what this process owes or has left for the key. */
+  async #ask(key: RateKey, cost: number, want: number, now: number): Promise<Verdict> {
+    if (want > 0) key.asking = true;
+    if (now >= key.leaseEnds) this.#endLease(key);
+    const usable = now + SETTLE < key.unspentUntil ? key.unspent : 0;
+    const debt = this.#takeDebt(key, now);
+    const args = this.#args(cost, want, key.back - debt, usable, key.unspentSince);
+    key.unspent = key.back = 0;
+    const reply = await this.#authority.ask(this.#rule.algorithm, this.#nameOf(key), args);
+    if (want > 0) key.asking = false;
+    if (reply !== null) return this.#heard(key, cost, now, reply);
+    this.#owe(key, debt, now);
+    return cost === 0 ? 0 : this.#takeAlone(key, cost, performance.now());
+  }
+
+  #heard(key: RateKey, cost: number, asked: number, reply: readonly number[]): Verdict {
+    const [left = -1, wait = 0, extra = 0, time = 0, ends = 0, held = 0] = reply;
+    this.#offset = time / 1_000 - asked;
+    key.meter = null;
+    key.known = Math.max(0, left);
+    key.knownAt = asked;
+    if (left < 0) {
+      if (cost === 0) return left;
+      const until = wait / 1_000;
+      key.refusedAt = asked + until;
+      // Unspent tokens of a lease may come back before: then it is worth asking again.
+      key.refusedUntil = this.#rule.exact ? 0 : asked + Math.min(until, held > 0 ? held / 1_000 + 1 : until);
+      key.refusedCost = cost;
+      return -Math.max(1, Math.ceil(until));
+    }
+    key.left = left;
+    if (extra > 0) {
+      const term = this.#tokens ? this.#term : Math.min(this.#term, ends / 1_000);
+      this.#endLease(key);
+      key.grant(extra, asked, asked + term, time);
+      this.#keys.leased.add(key);
+    }
+    return left + key.lease;
+  }
+
+  /** Asks for the next lease while the present one is still being spent. */
+  #renew(key: RateKey, now: number): void {
+    const want = key.asking || this.#authority.away ? 0 : this.#want(key, now);
+    if (want > 0) void this.#ask(key, 0, want, now);
+  }
+
+  /** How many tokens the key will want in one lease; 0 = it is not busy enough. */
+  #want(key: RateKey, now: number): number {
+    if (this.#term === 0) return 0;
+    const wanted = Math.ceil(key.rate(now) * this.#term * SPARE);
+    return wanted < 3 ? 0 : wanted;
+  }
+
+  #endLease(key: RateKey): void {
+    if (key.lease === 0) return;
+    if (key.unspent === 0) {
+      key.unspentSince = key.granted;
+      key.unspentUntil = key.leaseStart + RECALL;
+    }
+    key.unspent += key.lease;
+    key.lease = 0;
+  }
+
+  #refusal(key: RateKey, now: number): Verdict {
+    return -Math.max(1, Math.ceil(key.refusedAt - now));
+  }
+
+  /** Decides without Redis, on this process's part of the limit. */
+  #takeAlone(key: RateKey, cost: number, now: number): Verdict {
+    const clock = this.#clock(now);
+    const part = this.#part(key);
+    key.meter ??= openMeter(part, this.#usedOf(key, part, now), clock);
+    const verdict = takeLocally(key.meter, part, cost, clock);
+    if (verdict >= 0) this.#owe(key, cost, now);
+    return verdict;
+  }
+
+  #part(key: RateKey): Part {
+    const { members } = this.#authority;
+    const capacity = members.part(this.#rule.burst, key.salt);
+    return { rule: this.#rule, capacity, sharers: members.count };
+  }
+
+  /** How much of its part a process begins without, from what it knew last. */
+  #usedOf(key: RateKey, { capacity, sharers }: Part, now: number): number {
+    const { burst } = this.#rule;
+    if (key.known < 0) return 0;
+    const since = now - key.knownAt;
+    const refilled = this.#tokens ? since / this.#unit : this.#sameWindow(key, now) ? 0 : burst;
+    const free = Math.min(burst, key.known + refilled) / sharers;
+    return Math.max(0, capacity - free);
+  }
+
+  #sameWindow(key: RateKey, now: number): boolean {
+    const of = (at: number) => Math.floor(this.#clock(at) / this.#unit);
+    const windows = of(now) - of(key.knownAt);
+    return windows === 0 || (windows === 1 && this.#rule.algorithm === 'sliding-window');
+  }
+
+  #owe(key: RateKey, cost: number, now: number): void {
+    if (cost === 0) return;
+    key.debt = this.#takeDebt(key, now) + cost;
+    key.debtAt = now;
+    this.#keys.owing.add(key);
+  }
+
+  /** What is still owed: what would have drained by now is not. */
+  #takeDebt(key: RateKey, now: number): number {
+    if (key.debt === 0) return 0;
+    const meter = openMeter(this.#part(key), key.debt, this.#clock(key.debtAt));
+    advance(meter, this.#part(key), this.#clock(now));
+    key.debt = 0;
+    return meter.level;
+  }
+
+  #args(cost: number, want: number, back: number, unspent: number, since: number): (string | number)[] {
+    const unit = String(this.#unit * 1_000);
+    const share = 4 * this.#authority.members.count;
+    return [this.#rule.burst, unit, cost, want, share, this.#term * 1_000, back, unspent, since];
+  }
+
+  #nameOf(key: RateKey): string {
+    return `${this.#rule.id}:${key.name}`;
+  }
+
+  #clock(now: number): number {
+    return now + this.#offset;
+  }
+}

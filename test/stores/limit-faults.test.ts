@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { Bucket, LimitAlgorithm } from '../../src/contracts/stores.ts';
+import { startRedis, type RedisServer } from '../support/redis.ts';
+import { allowed, connected, openLimits, rule, takes, type Watched } from './redis-support.ts';
+
+/** The time budget of 50 ms, and what a busy machine adds. */
+const BUDGET = 50 + 60;
+const RATES: readonly LimitAlgorithm[] = ['token-bucket', 'sliding-window', 'fixed-window'];
+
+async function nodes(count: number, keys: object = {}): Promise<{ redis: RedisServer; stores: Watched[] }> {
+  const redis = await startRedis();
+  const stores = Array.from({ length: count }, () => openLimits({ url: redis.url, nodes: count, ...keys }));
+  await Promise.all(stores.map(connected));
+  // Until every process has seen the others.
+  await sleep(1_300);
+  return { redis, stores };
+}
+
+/** Waits in milliseconds of takes that come one every two milliseconds, for `ms`. */
+async function waits(bucket: Bucket, ms: number): Promise<number[]> {
+  const found: number[] = [];
+  const pending: Promise<unknown>[] = [];
+  for (const began = performance.now(); performance.now() - began < ms; await sleep(2)) {
+    const asked = performance.now();
+    const verdict = bucket.take('k', 1);
+    if (verdict instanceof Promise) pending.push(verdict.then(() => found.push(performance.now() - asked)));
+    else found.push(performance.now() - asked);
+  }
+  await Promise.all(pending);
+  return found;
+}
+
+const p99 = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
+
+interface Trouble {
+  readonly what: string;
+  readonly begin: (redis: RedisServer) => unknown;
+  readonly end: (redis: RedisServer) => unknown;
+  readonly reason: RegExp;
+}
+
+const TROUBLES: readonly Trouble[] = [
+  { what: 'frozen', begin: (r) => r.freeze(), end: (r) => r.thaw(), reason: /^timeout$/ },
+  { what: 'killed', begin: (r) => r.kill(), end: (r) => r.start(), reason: /^(connection lost|E[A-Z]+)$/ },
+  {
+    what: 'a replica',
+    begin: (r) => r.cli('replicaof', '127.0.0.1', '1'),
+    end: (r) => r.cli('replicaof', 'no', 'one'),
+    reason: /^(READONLY|MASTERDOWN)$/,
+  },
+  {
+    what: 'slow',
+    begin: (r) => r.cli('client', 'pause', '1500', 'all'),
+    end: () => sleep(1_500),
+    reason: /^timeout$/,
+  },
+  {
+    what: 'out of memory',
+    begin: (r) => (
+      r.cli('config', 'set', 'maxmemory-policy', 'noeviction'),
+      r.cli('config', 'set', 'maxmemory', '1')
+    ),
+    end: (r) => r.cli('config', 'set', 'maxmemory', '0'),
+    reason: /^OOM$/,
+  },
+];
+
+describe('trouble', () => {
+  test.each(TROUBLES)(
+    'Redis is $what: nobody waits long, it is told once, and it comes back',
+    async (trouble) => {
+      const { redis, stores } = await nodes(1);
+      const [{ store, told }] = stores as [Watched];
+      const bucket = store.bucket(rule({ amount: 100_000, periodMs: 1_000, burst: 100_000 }));
+      await waits(bucket, 100);
+      await trouble.begin(redis);
+      const during = await waits(bucket, 700);
+      expect(Math.max(...during)).toBeLessThan(BUDGET);
+      expect(told).toEqual([expect.stringMatching(trouble.reason)]);
+      expect(p99(await waits(bucket, 300))).toBeLessThan(10);
+      await trouble.end(redis);
+      await expect.poll(() => told, { timeout: 5_000 }).toEqual([expect.anything(), null]);
+      const operations = stores[0]!.operations();
+      expect(p99(await waits(bucket, 200))).toBeLessThan(25);
+      expect(stores[0]!.operations()).toBeGreaterThan(operations);
+    },
+  );
+
+  test('a flushed script is loaded again, and nobody notices', async () => {
+    const { redis, stores } = await nodes(1);
+    const bucket = stores[0]!.store.bucket(rule({ amount: 20 }));
+    let admitted = 0;
+    for (let i = 0; i < 30; i++) {
+      if (i % 7 === 3) redis.cli('script', 'flush');
+      admitted += allowed([await bucket.take('k', 1)]);
+    }
+    expect(admitted).toBe(20);
+    expect(stores[0]!.told).toEqual([]);
+  });
+
+  test('a password that is wrong at the start: each node enforces its part until it is right', async () => {
+    const redis = await startRedis({ args: ['--requirepass', 'geheim'], cli: ['-a', 'geheim'] });
+    const { store, told } = openLimits({ url: redis.url, password: 'falsch', nodes: 2 });
+    const bucket = store.bucket(rule({ amount: 10, periodMs: 3_600_000 }));
+    const verdicts = await takes(20, () => bucket.take('k', 1));
+    expect(allowed(verdicts)).toBe(5);
+    await expect.poll(() => told).toEqual(['WRONGPASS']);
+    redis.cli('config', 'set', 'requirepass', 'falsch');
+    await expect.poll(() => told, { timeout: 5_000 }).toEqual(['WRONGPASS', null]);
+    // What was let through without Redis is charged: 5 of 10 are left.
+    await sleep(100);
+    const more = await takes(20, () => bucket.take('k', 1));
+    expect(allowed(more)).toBe(5);
+  });
+});
+
+describe('the limit while all Redis is away', () => {
+  test.each(RATES)('%s: all nodes together admit what was left, each its part', async (algorithm) => {
+    const { redis, stores } = await nodes(3);
+    const buckets = stores.map(({ store }) =>
+      store.bucket(rule({ algorithm, amount: 100, periodMs: 3_600_000 })),
+    );
+    let admitted = 0;
+    for (let i = 0; i < 40; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
+    expect(admitted).toBe(40);
+    redis.freeze();
+    for (let i = 0; i < 300; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
+    expect(admitted).toBeLessThanOrEqual(100);
+    expect(admitted).toBeGreaterThan(80);
+    redis.thaw();
+    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 }).toBe(true);
+    await sleep(200);
+    for (let i = 0; i < 60; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
+    expect(admitted).toBe(100);
+  });
+
+  test('a key that nobody has asked for: the parts add up to the limit, also one smaller than the nodes', async () => {
+    const { redis, stores } = await nodes(3);
+    for (const amount of [100, 7, 2, 1]) {
+      const id = `r/${amount}`;
+      const buckets = stores.map(({ store }) =>
+        store.bucket(rule({ id, amount, periodMs: 3_600_000, algorithm: 'fixed-window' })),
+      );
+      redis.freeze();
+      let admitted = 0;
+      for (let i = 0; i < 3 * amount + 9; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
+      expect(admitted).toBe(amount);
+      redis.thaw();
+      await expect
+        .poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 })
+        .toBe(true);
+    }
+  });
+
+  test('requests in flight: parts of the limit, and those that began before count', async () => {
+    const { redis, stores } = await nodes(2);
+    const buckets = stores.map(({ store }) => store.bucket(rule({ algorithm: 'concurrency', amount: 10 })));
+    for (let i = 0; i < 6; i++) await buckets[0]!.take('k', 1);
+    redis.freeze();
+    let admitted = 6;
+    for (let i = 0; i < 20; i++) admitted += allowed([await buckets[i % 2]!.take('k', 1)]);
+    expect(admitted).toBeLessThanOrEqual(11);
+    for (let i = 0; i < 6; i++) buckets[0]!.give('k', 1);
+    redis.thaw();
+    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 }).toBe(true);
+    // Both processes have said again what they hold: 5 in flight, so 5 more.
+    await expect
+      .poll(
+        () =>
+          Number(
+            redis
+              .cli('hvals', 'sluice:c:{r/l:k}')
+              .split('\n')
+              .reduce((sum, lane) => sum + Number(lane.split(':')[0]), 0),
+          ),
+        { timeout: 5_000 },
+      )
+      .toBe(admitted - 6);
+  });
+
+  test('a node that is cut off alone admits at most its part on top: 1 + 1/nodes', async () => {
+    const redis = await startRedis();
+    const { port } = redis;
+    const healthy = [openLimits({ url: redis.url, nodes: 3 }), openLimits({ url: redis.url, nodes: 3 })];
+    // It names another port, where nobody listens: cut off from its birth, so it knows of nothing.
+    const cut = openLimits({ url: `redis://127.0.0.1:${port === 65_535 ? 1 : port + 1}`, nodes: 3 });
+    await Promise.all(healthy.map(connected));
+    const buckets = [...healthy, cut].map(({ store }) =>
+      store.bucket(rule({ amount: 90, periodMs: 3_600_000 })),
+    );
+    let admitted = 0;
+    for (let i = 0; i < 400; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
+    expect(admitted).toBe(90 + 30);
+  });
+});

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { LimitAlgorithm } from '../../src/contracts/stores.ts';
+import { startRedis } from '../support/redis.ts';
+import { allowed, connected, openLimits, rule, takes } from './redis-support.ts';
+
+const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
+
+/** Two processes that share one Redis. */
+async function pair(keys: object = {}) {
+  const redis = await startRedis();
+  const stores = times(2, () => openLimits({ url: redis.url, timeout: '1000ms', ...keys }));
+  await Promise.all(stores.map(connected));
+  return { redis, stores, a: stores[0]!, b: stores[1]! };
+}
+
+describe('exact', () => {
+  test.each<LimitAlgorithm>(['token-bucket', 'sliding-window', 'fixed-window', 'concurrency'])(
+    '%s admits the limit over two processes, and no more',
+    async (algorithm) => {
+      const { stores } = await pair();
+      const buckets = stores.map(({ store }) => store.bucket(rule({ algorithm, periodMs: 3_600_000 })));
+      const verdicts = await takes(30, (i) => buckets[i % 2]!.take('k', 1));
+      expect(allowed(verdicts)).toBe(10);
+      expect(verdicts.filter((each) => each < 0).every((each) => Number.isInteger(each) && each <= -1)).toBe(
+        true,
+      );
+      expect(await buckets[0]!.take('other', 1)).toBe(9);
+      expect(await buckets[1]!.take('other', 9)).toBe(0);
+      expect(await buckets[1]!.take('other', 1)).toBeLessThan(0);
+    },
+  );
+
+  test('capacity 10, refill 1/s, 15 at once: exactly 10 pass, and one more after a second', async () => {
+    const { a } = await pair();
+    const bucket = a.store.bucket(rule({ amount: 1, periodMs: 1_000, burst: 10 }));
+    const verdicts = await takes(15, () => bucket.take('k', 1));
+    expect(allowed(verdicts)).toBe(10);
+    const wait = -Math.min(...verdicts);
+    expect(wait).toBeGreaterThan(800);
+    expect(wait).toBeLessThanOrEqual(1_000);
+    await sleep(wait + 5);
+    expect(allowed([await bucket.take('k', 1), await bucket.take('k', 1)])).toBe(1);
+  });
+
+  test('a take that is given back did not count', async () => {
+    const { a, b } = await pair();
+    for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window', 'concurrency'] as const) {
+      const [first, second] = [a, b].map(({ store }) =>
+        store.bucket(rule({ algorithm, amount: 2, burst: 2 })),
+      );
+      await first!.take('k', 2);
+      expect(await second!.take('k', 1)).toBeLessThan(0);
+      first!.give('k', 1);
+      await expect.poll(() => second!.take('k', 1)).toBe(0);
+    }
+  });
+
+  test('a window ends when it says so', async () => {
+    const { a } = await pair();
+    const bucket = a.store.bucket(rule({ algorithm: 'fixed-window', periodMs: 300 }));
+    await takes(10, () => bucket.take('k', 1));
+    const verdict = await bucket.take('k', 1);
+    if (verdict < 0) await sleep(-verdict);
+    expect(await bucket.take('k', 1)).toBeGreaterThan(0);
+    expect(bucket.resetMs(0)).toBeLessThanOrEqual(300);
+  });
+
+  test('idle keys vanish, and every key stands under the prefix with one hash tag', async () => {
+    const { redis, a } = await pair({ prefix: 'gw' });
+    for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as const)
+      await a.store.bucket(rule({ algorithm, periodMs: 500 })).take('k', 1);
+    const keys = redis.cli('keys', 'gw:*:{r/l:k}').split('\n');
+    expect(keys.sort()).toEqual(['gw:f:{r/l:k}', 'gw:s:{r/l:k}', 'gw:t:{r/l:k}']);
+    await expect.poll(() => redis.cli('keys', 'gw:*:{r/l:k}'), { timeout: 5_000 }).toBe('');
+  });
+
+  test('the lanes of a process that died are free again', async () => {
+    const { redis, a, b } = await pair();
+    const [first, second] = [a, b].map(({ store }) => store.bucket(rule({ algorithm: 'concurrency' })));
+    await first!.take('k', 10);
+    expect(await second!.take('k', 1)).toBe(-1_000);
+    const [lane = ''] = redis.cli('hkeys', 'sluice:c:{r/l:k}').split('\n');
+    redis.cli('hset', 'sluice:c:{r/l:k}', 'dead/0', '5:1');
+    redis.cli('hset', 'sluice:c:{r/l:k}', lane, '9:99999999999999');
+    expect(await second!.take('k', 1)).toBe(0);
+    expect(redis.cli('hexists', 'sluice:c:{r/l:k}', 'dead/0')).toBe('0');
+  });
+});
