@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { registerApi } from './admin/api.ts';
 import type { Resource } from './admin/api.ts';
+import { registerBreakers } from './admin/breakers.ts';
 import { registerConsumerKeys } from './admin/consumer-keys.ts';
 import { registerConsumers } from './admin/consumers.ts';
 import { registerProbes } from './admin/probes.ts';
@@ -14,6 +15,8 @@ import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
+import type { Facts } from './contracts/facts.ts';
+import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { logLimitStore } from './control/limit-store.ts';
@@ -69,12 +72,22 @@ interface ApiParts {
   readonly reloader: Reloader;
   readonly overlay: Overlay;
   readonly targets: TargetWatch;
+  readonly facts: Facts;
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ overlay }: ApiParts): Resource[] => [
+const resourcesOf = ({ overlay, facts, reloader }: ApiParts, metrics: NodeMetrics): Resource[] => [
   (api) => registerConsumers(api, overlay),
   (api) => registerConsumerKeys(api, overlay),
+  (api) =>
+    registerBreakers(
+      api,
+      new Breakers(
+        facts,
+        () => reloader.running,
+        () => metrics.breakers(),
+      ),
+    ),
 ];
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */
@@ -127,7 +140,7 @@ class Primary {
     });
     const publish = (next: GatewayConfig) => overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay, targets });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay, targets, facts });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
@@ -167,7 +180,10 @@ class Primary {
           metrics: () => metrics.text(state()),
           metricsType: metrics.contentType,
         });
-        registerApi(app, { grants: () => api.reloader.running.admin.grants, resources: resourcesOf(api) });
+        registerApi(app, {
+          grants: () => api.reloader.running.admin.grants,
+          resources: resourcesOf(api, metrics),
+        });
       },
       (error) => this.#log.error({ err: error }, 'internal error in the admin API'),
     );

@@ -140,7 +140,7 @@ describe('open', () => {
     // One is through, so two are missing.
     const again = [breaker.enter(), breaker.enter(), breaker.enter()];
     expect(again.filter((ticket) => ticket !== REFUSED)).toHaveLength(2);
-    breaker.done(lost!, true, 1);
+    breaker.done(lost, true, 1);
     expect(breaker.state).toBe(1);
     for (const ticket of again.slice(0, 2)) breaker.done(ticket, false, 1);
     expect(breaker.state).toBe(0);
