@@ -70,7 +70,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
     });
     const running = load(gateway, 5_000);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    origins[0]!.child.kill(signal);
+    origins[0].child.kill(signal);
     const { total, failed } = await running;
     expect(total).toBeGreaterThan(500);
     expect(failed).toBe(0);
