@@ -12,6 +12,7 @@ import { registerRevocations } from './admin/revocations.ts';
 import { makeAdmin } from './admin/server.ts';
 import type { AdminServer } from './admin/server.ts';
 import { registerSessions } from './admin/sessions.ts';
+import { registerTargets } from './admin/targets.ts';
 import { loadFile } from './config/load.ts';
 import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
@@ -78,7 +79,7 @@ interface ApiParts {
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ kept, facts, reloader }: ApiParts, metrics: NodeMetrics): Resource[] => {
+const resourcesOf = ({ kept, facts, reloader, targets }: ApiParts, metrics: NodeMetrics): Resource[] => {
   const { overlay, sessions, revocations } = kept;
   const breakers = new Breakers(
     facts,
@@ -90,6 +91,7 @@ const resourcesOf = ({ kept, facts, reloader }: ApiParts, metrics: NodeMetrics):
     (api) => registerConsumerKeys(api, overlay),
     (api) => registerSessions(api, sessions),
     (api) => registerRevocations(api, revocations),
+    (api) => registerTargets(api, targets),
     (api) => registerBreakers(api, breakers),
   ];
 };

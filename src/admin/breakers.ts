@@ -26,13 +26,13 @@ const order = z.strictObject({
   action: z.enum(['open', 'close', 'auto']).describe('auto = it rules itself again.'),
 });
 
+const idOf = ({ upstream, target }: BreakerView): string => `${upstream} ${target}`;
+
 const FORCE = { open: 'open', close: 'closed', auto: null } as const;
 
 /** `/breakers`. */
 export function registerBreakers(api: FastifyInstance, book: BreakerBook): void {
-  api.get('/breakers', (request) =>
-    page(book.list(), ({ upstream, target }) => `${upstream} ${target}`, request.query),
-  );
+  api.get('/breakers', (request) => page(book.list(), idOf, request.query, (each) => each));
 
   api.post('/breakers', (request, reply) => {
     const { upstream, target, action } = input(order, request.body);
