@@ -62,6 +62,28 @@ withFile(program.command('explain'))
     print(describe(explain(loaded, { method, url, headers: header }), loaded));
   });
 
+program
+  .command('key')
+  .description('API keys of consumers.')
+  .command('new')
+  .description('Make an API key: prints it once, and the hash to store.')
+  .action(async () => {
+    const { newKey } = await import('./auth/key-hash.ts');
+    const { key, hash } = newKey();
+    print(`key   ${key}\nhash  ${hash}`);
+  });
+
+program
+  .command('password')
+  .description('Read a password from standard input and print the hash to store for the basic policy.')
+  .action(async () => {
+    const { hashPassword } = await import('./auth/password.ts');
+    const { text } = await import('node:stream/consumers');
+    const password = (await text(process.stdin)).replace(/\r?\n$/, '');
+    if (password === '') fail('no password: write it to standard input');
+    print(await hashPassword(password));
+  });
+
 function fileOf(option: string | undefined): string {
   const file = option ?? process.env.SLUICE_CONFIG;
   if (file === undefined || file === '') fail('no configuration file: give -c FILE, or set SLUICE_CONFIG');

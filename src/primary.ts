@@ -7,8 +7,11 @@ import type { Resource } from './admin/api.ts';
 import { registerConsumerKeys } from './admin/consumer-keys.ts';
 import { registerConsumers } from './admin/consumers.ts';
 import { registerProbes } from './admin/probes.ts';
+import { registerRevocations } from './admin/revocations.ts';
 import { makeAdmin } from './admin/server.ts';
 import type { AdminServer } from './admin/server.ts';
+import { registerSessions } from './admin/sessions.ts';
+import { registerTargets } from './admin/targets.ts';
 import { loadFile } from './config/load.ts';
 import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
@@ -16,9 +19,9 @@ import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { Kept } from './control/kept.ts';
 import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
-import { Overlay } from './control/overlay.ts';
 import { Placement } from './control/placement.ts';
 import { addressOf, cannotListen } from './control/ports.ts';
 import { Publisher } from './control/publish.ts';
@@ -67,14 +70,17 @@ function giveUp(...lines: string[]): never {
 /** What the admin API works on. */
 interface ApiParts {
   readonly reloader: Reloader;
-  readonly overlay: Overlay;
+  readonly kept: Kept;
   readonly targets: TargetWatch;
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ overlay }: ApiParts): Resource[] => [
+const resourcesOf = ({ kept: { overlay, sessions, revocations }, targets }: ApiParts): Resource[] => [
   (api) => registerConsumers(api, overlay),
   (api) => registerConsumerKeys(api, overlay),
+  (api) => registerSessions(api, sessions),
+  (api) => registerRevocations(api, revocations),
+  (api) => registerTargets(api, targets),
 ];
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */
@@ -119,21 +125,22 @@ class Primary {
     logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
-    const records = new MemoryRecords();
-    const overlay = new Overlay(config, {
+    const kept = new Kept({
+      config,
+      records: new MemoryRecords(),
+      facts,
       publish: (next) => watched.publish(next),
-      records,
       log: this.#log,
     });
-    const publish = (next: GatewayConfig) => overlay.publishFile(next);
+    const publish = (next: GatewayConfig) => kept.overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, overlay, targets });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, kept, targets });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
     const adminPort = await this.#openAdmin(admin);
     await placement.takePorts();
-    await overlay.load();
+    await kept.load();
     this.#listenTo(fleet);
     fleet.start();
     const outcome = await publish(config);

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { RevocationTable } from './auth/revocation-table.ts';
+import { SessionTable } from './auth/session-table.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import type { LimitStore } from './contracts/stores.ts';
 import { Listeners } from './edge/listeners.ts';
@@ -17,6 +19,7 @@ import { watchWorker } from './observe/standard.ts';
 import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
+import { secretParameters } from './runtime/authentication.ts';
 import { Current } from './runtime/current.ts';
 import { Keep } from './runtime/keep.ts';
 import { Limits } from './runtime/limits.ts';
@@ -38,7 +41,12 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const embedded = openStores(env, meter, log);
   const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
   const limits = openLimits(env, embedded.limits, meter, facts);
-  const services = makeServices(meter, limits, inertServices.auth);
+  const services = makeServices(meter, limits, {
+    ...inertServices.auth,
+    facts,
+    sessions: new SessionTable(facts),
+    revocations: new RevocationTable(facts),
+  });
   const listeners = new Listeners(
     env.blockWrite,
     () => current.runtime,
@@ -61,7 +69,8 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
     serve(runtime) {
       const { config } = runtime;
       log.level = config.log.level;
-      accessLog = new AccessLog({ ...config.log, destination: output });
+      const redact = [...config.log.redact, ...secretParameters(config)];
+      accessLog = new AccessLog({ ...config.log, redact, destination: output });
       current.swap(runtime);
       listeners.commit();
       limits.settle(config.store);
@@ -136,6 +145,7 @@ function main(): void {
   const exit = (code: number) =>
     channel.flush(() => void output.drained(EXIT_MS).then(() => process.exit(code)));
   const facts = openFacts(channel);
+  facts.on('round', (_, number) => facts.tell('round-heard', String(env.slot), number));
   new WorkerRole(channel, assemble(env, facts, output, log), { exit, warn });
 }
 

@@ -16,7 +16,7 @@ export function registerConsumerKeys(api: FastifyInstance, book: ConsumerBook): 
   api.get('/consumers/:id/keys', (request) => {
     const served = book.consumer(idOf(request));
     if (served === null) throw noSuchConsumer();
-    return page(served.consumer.keys.map(keyView), ({ id }) => id, request.query);
+    return page(served.consumer.keys, ({ id }) => id, request.query, keyView);
   });
 
   api.post('/consumers/:id/keys', async (request, reply) => {

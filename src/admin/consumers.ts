@@ -54,7 +54,9 @@ export function keyView({ id, hash, expires }: Consumer['keys'][number]) {
 
 /** `/consumers` and `/consumers/:id`. */
 export function registerConsumers(api: FastifyInstance, book: ConsumerBook): void {
-  api.get('/consumers', (request) => page([...book.consumers()].map(viewOf), ({ id }) => id, request.query));
+  api.get('/consumers', (request) =>
+    page(book.consumers(), ({ consumer }) => consumer.id, request.query, viewOf),
+  );
 
   api.post('/consumers', async (request, reply) => {
     const sent = input(sentBody.required({ id: true }), request.body);

@@ -16,7 +16,12 @@ const query = z.object({
  * The page that `?limit=` and `?cursor=` ask for. Items are in the order of their ids, so that pages hold together
  * while items come and go.
  */
-export function page<T>(all: Iterable<T>, idOf: (item: T) => string, asked: unknown): Page<T> {
+export function page<T, V>(
+  all: Iterable<T>,
+  idOf: (item: T) => string,
+  asked: unknown,
+  view: (item: T) => V,
+): Page<V> {
   const { limit, cursor = '' } = input(query, asked);
   const after = [...all]
     .map((item) => ({ id: idOf(item), item }))
@@ -24,5 +29,5 @@ export function page<T>(all: Iterable<T>, idOf: (item: T) => string, asked: unkn
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const taken = after.slice(0, limit);
   const next = after.length > limit ? (taken.at(-1)?.id ?? null) : null;
-  return { items: taken.map(({ item }) => item), next };
+  return { items: taken.map(({ item }) => view(item)), next };
 }

@@ -1,4 +1,5 @@
 import { parseCidr } from '../lib/cidr.ts';
+import { checkAuth } from './check-auth.ts';
 import { checkConsumers } from './check-consumers.ts';
 import { checkFallbacks } from './check-fallback.ts';
 import { checkListen } from './check-listen.ts';
@@ -18,6 +19,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkIds(data, 'routes', report);
   checkIds(data, 'consumers', report);
   checkConsumers(data, report, warn);
+  checkAuth(data, report);
   checkListen(data, report, warn);
   for (const [i, text] of textsOf(data.trustedProxies))
     if (parseCidr(text) === null)

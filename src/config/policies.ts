@@ -1,7 +1,7 @@
 import { ZodError } from 'zod';
 import type { Slot } from '../contracts/exchange.ts';
 import type { Site } from '../contracts/policy.ts';
-import { inertServices } from '../lib/inert.ts';
+import { inertServices, noConsumers } from '../lib/inert.ts';
 import { sharedParams } from '../router/pattern.ts';
 import type { Block } from './blocks.ts';
 import { check } from './issues.ts';
@@ -10,9 +10,7 @@ import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
 import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
-const PLANNED: ReadonlySet<string> = new Set([
-  ...['waf', 'jwt', 'key', 'session', 'basic', 'auth', 'access', 'cache', 'mirror'],
-]);
+const PLANNED: ReadonlySet<string> = new Set(['waf', 'jwt', 'cache', 'mirror']);
 
 /** Where a `policies` map stands: at the root, or in a route. */
 export interface Place {
@@ -83,6 +81,7 @@ function siteOf(id: string, upstreamId: string | null, params: Site['params']): 
     rateLimitHeaders: 'standard',
     slot: <T>(): Slot<T> => ({ index: slots++ }),
     authenticators: () => [],
+    consumers: noConsumers,
     services: inertServices,
   };
 }

@@ -3,6 +3,7 @@ import type { Exchange, RouteInfo } from './exchange.ts';
 import type { Facts } from './facts.ts';
 import type { Fault } from './fault.ts';
 import type { Identity } from './http.ts';
+import type { Revocations, Sessions } from './session.ts';
 
 /**
  * What a look at the caller's credential says: who it is | no credential of this kind is there | it is refused
@@ -24,6 +25,10 @@ export interface Authenticator<O> {
   compile(options: O, site: AuthSite): Check;
   /** `WWW-Authenticate` for a caller who brought no credential (RFC 9110 section 11.6.1). */
   challenge(options: O): string;
+  /** Takes the credential out of what the upstream is sent; called for callers who pass. Null = it is sent on. */
+  conceal?(options: O): ((x: Exchange) => void) | null;
+  /** Names of query parameters that hold the credential: their values are never logged. */
+  parameters?(options: O): readonly string[];
   /** Lower-case names of request fields that it tells the upstream of the caller in: no client may send them. */
   sends?(options: O): readonly string[];
 }
@@ -33,6 +38,7 @@ export interface BoundAuthenticator {
   readonly name: string;
   readonly check: Check;
   readonly challenge: string;
+  readonly conceal: ((x: Exchange) => void) | null;
 }
 
 /** What an authenticator may touch while it is compiled for one route. */
@@ -51,14 +57,40 @@ export interface Consumer {
 /** The consumers of one configuration. */
 export interface Consumers {
   get(id: string): Consumer | undefined;
+  /** Every key with that prefix. */
+  keys(prefix: string): readonly StoredKey[];
+  /** Who has that name for basic authentication. */
+  login(username: string): StoredLogin | undefined;
   /** The same text = the same consumers: what was worked out with them is still true. */
   readonly digest: string;
+}
+
+/** An API key, as it is stored. */
+export interface StoredKey {
+  /** Unique within its consumer; `identity.keyId` is unique everywhere. */
+  readonly id: string;
+  readonly prefix: string;
+  readonly salt: string;
+  /** The characters of the hex digits of SHA-256 of `SALT:KEY`. */
+  readonly digits: Buffer;
+  readonly identity: Identity;
+  /** Milliseconds since 1970; Infinity = never. */
+  readonly expires: number;
+}
+
+/** Name and password, as they are stored. */
+export interface StoredLogin {
+  readonly identity: Identity;
+  /** PHC string of scrypt. */
+  readonly hash: string;
 }
 
 /** What a process offers to authenticators. Where a configuration is only checked, they do nothing. */
 export interface AuthServices {
   readonly facts: Facts;
   readonly verifier: Verifier;
+  readonly sessions: Sessions;
+  readonly revocations: Revocations;
 }
 
 /** Work that is too dear for an event loop: done by threads that yield to traffic. */

@@ -1,3 +1,5 @@
+import type { Session } from './session.ts';
+
 /**
  * What is learnt at one place and must be known at others, by kind. Each feature adds its line here. Values are
  * plain data: they travel between processes.
@@ -28,6 +30,16 @@ export interface FactValues {
   };
   /** A token names a key that is not in the set; id: URL of the key set. From workers. */
   readonly 'unknown-kid': Readonly<Record<never, never>>;
+  /** A worker that hears it tells `round-heard` with the same number. From the primary. */
+  readonly round: number;
+  /** The worker knows what was told before that round; id: its slot. From workers. */
+  readonly 'round-heard': number;
+  /** A session; id: the hash of its id. From the primary. */
+  readonly session: Session;
+  /** A session was used, in milliseconds since 1970; id: the hash of its id. From workers. */
+  readonly 'session-use': { readonly at: number };
+  /** Something is revoked until then (milliseconds since 1970, null = for ever); id: `jti ID`, `sub ID` or `key ID`. From the primary. */
+  readonly revocation: { readonly expires: number | null };
   /** A worker cannot ask the store of limits, and why; id: number of the worker. From workers, null when it can again. */
   readonly 'limit-store': { readonly reason: string };
   /**

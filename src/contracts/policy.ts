@@ -1,5 +1,5 @@
 import type { ZodType } from 'zod';
-import type { AuthServices, BoundAuthenticator } from './auth.ts';
+import type { AuthServices, BoundAuthenticator, Consumers } from './auth.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Attempt, Exchange, RouteInfo, Slot } from './exchange.ts';
 import type { Reply } from './http.ts';
@@ -50,6 +50,8 @@ export interface Site {
   slot<T>(shared?: string): Slot<T>;
   /** The authenticators in effect on this route, in the order in which they are asked; for the `auth` policy. */
   authenticators(): readonly BoundAuthenticator[];
+  /** The consumers of this configuration. */
+  readonly consumers: Consumers;
   readonly services: Services;
 }
 

@@ -29,3 +29,23 @@ function startsPair(field: string, at: number): boolean {
   while (before >= 0 && field[before] === ' ') before--;
   return before < 0 || field[before] === ';';
 }
+
+/** Removes every cookie of that name, in place; a field that then holds none goes too. */
+export function removeCookie(list: Headers, name: string): void {
+  let kept = 0;
+  for (let i = 0; i < list.length; i += 2) {
+    let value = list[i + 1]!;
+    if (list[i] === 'cookie' && value.indexOf(name) >= 0) {
+      const pairs = value.split(';').map((pair) => pair.trim());
+      value = pairs.filter((pair) => pair !== '' && !isNamed(pair, name)).join('; ');
+      if (value === '') continue;
+    }
+    list[kept] = list[i]!;
+    list[kept + 1] = value;
+    kept += 2;
+  }
+  list.length = kept;
+}
+
+const isNamed = (pair: string, name: string): boolean =>
+  pair.length > name.length && pair.charCodeAt(name.length) === 0x3d && pair.startsWith(name);

@@ -15,9 +15,16 @@ export const inertFacts: Facts = { tell: () => undefined, get: () => undefined, 
 export const inertAuth: AuthServices = {
   facts: inertFacts,
   verifier: { start: () => undefined, signature: () => null },
+  sessions: { find: () => undefined },
+  revocations: { has: () => false },
 };
 
-export const noConsumers: Consumers = { get: () => undefined, digest: '' };
+export const noConsumers: Consumers = {
+  get: () => undefined,
+  keys: () => [],
+  login: () => undefined,
+  digest: '',
+};
 
 /** For compiling a configuration only to see whether it can be served. */
 export const inertServices: Services = {

@@ -78,6 +78,13 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'outcome',
   ),
+  auth: counter(
+    'sluice_auth_total',
+    'Looks at credentials by outcome: accepted, refused, unavailable; missing = none was shown.',
+    'route',
+    'method',
+    'outcome',
+  ),
   limitTableFull: counter(
     'sluice_limit_table_full_total',
     'Decisions of limits about a key that found no place in the memory where this node counts.',

@@ -1,4 +1,6 @@
 import type { Policy } from '../contracts/policy.ts';
+import { access } from './access.ts';
+import { auth } from './auth.ts';
 import { cors } from './cors.ts';
 import { headers } from './headers.ts';
 import { ip } from './ip.ts';
@@ -25,6 +27,8 @@ export const POLICIES: readonly AnyPolicy[] = [
   sealed(ip),
   sealed(cors),
   sealed(limitAnyone),
+  sealed(auth),
+  sealed(access),
   sealed(limitCallers),
   sealed(rewrite),
   sealed(headers),

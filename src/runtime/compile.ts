@@ -1,5 +1,5 @@
-import { AUTHENTICATORS } from '../auth/index.ts';
-import type { BoundAuthenticator } from '../contracts/auth.ts';
+import { makeDirectory } from '../auth/directory.ts';
+import type { Consumers } from '../contracts/auth.ts';
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from '../contracts/config.ts';
 import type { RouteInfo, Slot } from '../contracts/exchange.ts';
 import type { FaultCode } from '../contracts/fault.ts';
@@ -8,12 +8,12 @@ import type { Match, Route, Runtime, Snapshot, Upstream, Wanted } from '../contr
 import type { Timeouts } from '../contracts/transport.ts';
 import { CLASSES } from '../contracts/resilience.ts';
 import { CidrSet } from '../lib/cidr.ts';
-import { noConsumers } from '../lib/inert.ts';
 import { NameSet } from '../lib/name-set.ts';
 import { POLICIES } from '../policies/index.ts';
 import { buildTable } from '../router/build.ts';
 import { allowed, find } from '../router/find.ts';
 import { sharedParams } from '../router/pattern.ts';
+import { authOptions, bindAuthenticators, isOn, sentFields } from './authentication.ts';
 import { compileReply } from './fixed-reply.ts';
 import type { Observer } from './observer.ts';
 import { httpsRedirect } from './redirect.ts';
@@ -24,6 +24,11 @@ export interface Parts {
   readonly upstreams: Upstreams;
   readonly observer: Observer;
   readonly services: Services;
+}
+
+/** The same for every route of one configuration. */
+interface Wiring extends Parts {
+  readonly consumers: Consumers;
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, firstByte: 0, request: 0, idle: 0 };
@@ -39,7 +44,8 @@ export function compile(snapshot: Snapshot, parts: Parts): Runtime {
   const { config } = snapshot;
   const { upstreams, release } = parts.upstreams.claim(config);
   try {
-    return assemble(snapshot, parts, upstreams, release);
+    const wiring = { ...parts, consumers: makeDirectory(config.consumers) };
+    return assemble(snapshot, wiring, upstreams, release);
   } catch (error) {
     release();
     throw error;
@@ -48,7 +54,7 @@ export function compile(snapshot: Snapshot, parts: Parts): Runtime {
 
 function assemble(
   { generation, config }: Snapshot,
-  parts: Parts,
+  wiring: Wiring,
   upstreams: ReadonlyMap<string, Upstream>,
   release: () => void,
 ): Runtime {
@@ -56,13 +62,13 @@ function assemble(
   const routes = config.routes.map((route) => {
     const upstream = route.upstream === undefined ? null : upstreams.get(route.upstream)!;
     const base = upstream === null ? null : timeouts.get(upstream.id)!;
-    return compileRoute(route, config, upstream, base, parts);
+    return compileRoute(route, config, upstream, base, wiring);
   });
   const table = buildTable(
     config.routes.map(({ match, priority }, i) => ({ ...match, priority, value: routes[i]! })),
   );
-  const notFound = ownRoute('not_found', config, parts);
-  const notAllowed = ownRoute('method_not_allowed', config, parts);
+  const notFound = ownRoute('not_found', config, wiring);
+  const notAllowed = ownRoute('method_not_allowed', config, wiring);
   const trusted = new CidrSet(config.trustedProxies);
   const trusts = config.trustedProxies.length === 0 ? () => false : (ip: string) => trusted.has(ip);
   let active = 0;
@@ -94,35 +100,18 @@ function assemble(
   };
 }
 
-/** The options of policies as written: at the root, and of each route. */
-const placesOf = (config: GatewayConfig): readonly Readonly<Record<string, unknown>>[] => [
-  config.policies,
-  ...config.routes.map((route) => route.policies),
-];
-
-/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
-function sentFields(config: GatewayConfig): string[] {
-  return placesOf(config).flatMap((options) =>
-    AUTHENTICATORS.flatMap((each) =>
-      isOn(options[each.name]) ? [...(each.sends?.(options[each.name]) ?? [])] : [],
-    ),
-  );
-}
-
-const isOn = (written: unknown): boolean => written !== undefined && written !== false;
-
 function compileRoute(
   route: RouteConfig,
   config: GatewayConfig,
   upstream: Upstream | null,
   base: UpstreamConfig['timeouts'] | null,
-  parts: Parts,
+  wiring: Wiring,
 ): Route {
   const info: RouteInfo = { id: route.id, upstreamId: upstream?.id ?? null };
   const first = route.redirect === undefined ? [] : [httpsRedirect(config)];
   return {
     ...info,
-    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), parts, first),
+    ...compilePolicies(info, config, route.policies, sharedParams(route.match.paths), wiring, first),
     respond: route.respond === undefined ? null : compileReply(route.respond),
     refuse: null,
     upstream,
@@ -134,11 +123,11 @@ function compileRoute(
 }
 
 /** A route for answers without a route: the global policies, the log and the metrics see it. */
-function ownRoute(refuse: FaultCode, config: GatewayConfig, parts: Parts): Route {
+function ownRoute(refuse: FaultCode, config: GatewayConfig, wiring: Wiring): Route {
   const info: RouteInfo = { id: '-', upstreamId: null };
   return {
     ...info,
-    ...compilePolicies(info, config, {}, new Map(), parts),
+    ...compilePolicies(info, config, {}, new Map(), wiring),
     respond: null,
     refuse,
     upstream: null,
@@ -156,7 +145,7 @@ function compilePolicies(
   config: GatewayConfig,
   own: RouteConfig['policies'],
   params: ReadonlyMap<string, number>,
-  { observer, services }: Parts,
+  { observer, services, consumers }: Wiring,
   first: Route['request'] = [],
 ): HookArrays {
   const options = { ...config.policies, ...own };
@@ -166,7 +155,8 @@ function compilePolicies(
     params,
     rateLimitHeaders: config.rateLimitHeaders,
     slot: (shared) => slots.take(shared),
-    authenticators: () => bindAuthenticators(route, options, services),
+    authenticators: () => bindAuthenticators(options, { route, consumers, services: services.auth }),
+    consumers,
     services,
   };
   const request = [...first];
@@ -209,25 +199,6 @@ class Slots {
     if (shared !== undefined) this.#shared.set(shared, slot);
     return slot;
   }
-}
-
-/** The one `auth` policy is in effect where any authenticator is. */
-function authOptions(options: Readonly<Record<string, unknown>>): unknown {
-  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
-  return asked ? (options.auth ?? {}) : options.auth;
-}
-
-function bindAuthenticators(
-  route: RouteInfo,
-  options: Readonly<Record<string, unknown>>,
-  services: Services,
-): BoundAuthenticator[] {
-  const site = { route, consumers: noConsumers, services: services.auth };
-  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
-    name: each.name,
-    check: each.compile(options[each.name], site),
-    challenge: each.challenge(options[each.name]),
-  }));
 }
 
 /** Only the keys that were written: an absent override must not hide the upstream's value. */

@@ -28,7 +28,7 @@ export function request(
             status: reply.statusCode ?? 0,
             headers: reply.headers as Answer['headers'],
             text: got,
-            json: (got === '' ? {} : JSON.parse(got)) as Answer['json'],
+            json: isJson(reply.headers['content-type']) ? (JSON.parse(got) as Answer['json']) : {},
           }),
         );
       },
@@ -37,3 +37,5 @@ export function request(
     sent.end(text);
   });
 }
+
+const isJson = (type: string | undefined): boolean => type !== undefined && /[/+]json\b/.test(type);

@@ -1,4 +1,4 @@
-import { inertServices } from '../../src/lib/inert.ts';
+import { inertServices, noConsumers } from '../../src/lib/inert.ts';
 import type { Exchange, RouteInfo, Slot } from '../../src/contracts/exchange.ts';
 import type { Headers, Identity, Reply, ReplyHead } from '../../src/contracts/http.ts';
 import type { Hooks, Site } from '../../src/contracts/policy.ts';
@@ -64,6 +64,7 @@ export function compile(name: string, options: unknown, params: Record<string, n
     rateLimitHeaders: 'standard',
     slot: () => ({ index: slots++ }),
     authenticators: () => [],
+    consumers: noConsumers,
     services: inertServices,
   };
   return policy.compile(options, site);

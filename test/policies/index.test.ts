@@ -1,4 +1,4 @@
-import { inertServices } from '../../src/lib/inert.ts';
+import { inertServices, noConsumers } from '../../src/lib/inert.ts';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -18,6 +18,7 @@ const site = {
   rateLimitHeaders: 'standard' as const,
   slot: () => ({ index: 0 }),
   authenticators: () => [],
+  consumers: noConsumers,
   services: inertServices,
 };
 

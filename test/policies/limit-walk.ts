@@ -1,6 +1,6 @@
 import type { Hooks, Site } from '../../src/contracts/policy.ts';
 import type { Identity, Reply } from '../../src/contracts/http.ts';
-import { inertServices } from '../../src/lib/inert.ts';
+import { inertServices, noConsumers } from '../../src/lib/inert.ts';
 import { BlockHead, decodeBlock, encodeBlock } from '../../src/lib/reply-head.ts';
 import { limitAnyone, limitCallers } from '../../src/policies/limit.ts';
 import { limitSchema } from '../../src/policies/shared/limit-options.ts';
@@ -53,6 +53,7 @@ export class Limited {
     const site: Site = {
       route: { id: route, upstreamId: null },
       params: new Map(),
+      consumers: noConsumers,
       authenticators: () => [],
       scope,
       rateLimitHeaders: headers,

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { Authenticator, AuthVerdict } from '../contracts/auth.ts';
+import { fault } from '../contracts/fault.ts';
+import { removeField } from '../lib/fields.ts';
+import { PasswordDesk } from './password-desk.ts';
+
+const schema = z.strictObject({
+  realm: z
+    .string()
+    .regex(/^[ !#-[\]-~]{1,64}$/, '1 to 64 printable characters without quotes and backslashes')
+    .default('sluice')
+    .describe('What a browser shows when it asks for name and password.'),
+  forward: z.boolean().default(false).describe('Whether the upstream sees the credentials.'),
+});
+
+/** Callers with name and password of a consumer (RFC 7617), in UTF-8. */
+export const basic: Authenticator<z.output<typeof schema>> = {
+  name: 'basic',
+  schema,
+  challenge: ({ realm }) => `Basic realm="${realm}", charset="UTF-8"`,
+  compile:
+    (_, { consumers }) =>
+    (x) => {
+      const credentials = readCredentials(x.header('authorization'));
+      if (credentials === null) return null;
+      const login = consumers.login(credentials.name);
+      const known = desk.isKnown(credentials.password, login?.hash);
+      if (known) return login?.identity ?? REFUSED;
+      const asked = desk.ask(credentials.password, login?.hash);
+      if (asked === null) return BUSY;
+      return asked.then((good): AuthVerdict => (good && login !== undefined ? login.identity : REFUSED));
+    },
+  conceal({ forward }) {
+    if (forward) return null;
+    return (x) => {
+      if (isBasic(x.header('authorization'))) removeField(x.headers, 'authorization');
+    };
+  },
+};
+
+/** One for the process: what its threads can do is shared by all routes. */
+const desk = new PasswordDesk();
+
+const REFUSED = fault('unauthorized');
+const BUSY = fault('auth_unavailable');
+
+const isBasic = (value: string | undefined): value is string =>
+  value !== undefined && value.length > 6 && value.slice(0, 6).toLowerCase() === 'basic ';
+
+/** Longer passwords would make a hash dearer than the queue allows for. */
+const LONGEST = 1024;
+
+/** Null = no such credentials. What does not decode is a name that nobody has. */
+function readCredentials(value: string | undefined): { name: string; password: string } | null {
+  if (!isBasic(value)) return null;
+  if (value.length > LONGEST) return { name: '', password: '' };
+  const text = Buffer.from(value.slice(6), 'base64').toString();
+  const colon = text.indexOf(':');
+  return colon < 0
+    ? { name: '', password: '' }
+    : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+}

@@ -1,0 +1,35 @@
+import type { Logger } from 'pino';
+import type { GatewayConfig } from '../contracts/config.ts';
+import type { Records } from '../contracts/records.ts';
+import type { PrimaryFacts } from './facts.ts';
+import { Overlay } from './overlay.ts';
+import type { Outcome } from './publish.ts';
+import { RevocationList } from './revocation-list.ts';
+import { SessionKeeper } from './session-keeper.ts';
+
+export interface KeptOptions {
+  /** The configuration that the node starts with. */
+  readonly config: GatewayConfig;
+  readonly records: Records;
+  readonly facts: PrimaryFacts;
+  readonly publish: (config: GatewayConfig) => Promise<Outcome>;
+  readonly log: Logger;
+}
+
+/** What the admin API changes and the store keeps, beside the configuration file. */
+export class Kept {
+  readonly overlay: Overlay;
+  readonly sessions: SessionKeeper;
+  readonly revocations: RevocationList;
+
+  constructor({ config, records, facts, publish, log }: KeptOptions) {
+    this.overlay = new Overlay(config, { publish, records, log });
+    this.sessions = new SessionKeeper(records, facts, log);
+    this.revocations = new RevocationList(records, facts, log);
+  }
+
+  /** Reads what earlier runs and other nodes have left. Rejects when the store cannot be reached. */
+  async load(): Promise<void> {
+    await Promise.all([this.overlay.load(), this.sessions.load(), this.revocations.load()]);
+  }
+}

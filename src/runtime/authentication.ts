@@ -1,0 +1,42 @@
+import { AUTHENTICATORS } from '../auth/index.ts';
+import type { AuthSite, BoundAuthenticator } from '../contracts/auth.ts';
+import type { GatewayConfig } from '../contracts/config.ts';
+
+/** Options of policies by name, as they are in effect at one place. */
+type Options = Readonly<Record<string, unknown>>;
+
+export const isOn = (written: unknown): boolean => written !== undefined && written !== false;
+
+/** The one `auth` policy is in effect where any authenticator is. */
+export function authOptions(options: Options): unknown {
+  const asked = AUTHENTICATORS.some(({ name }) => isOn(options[name]));
+  return asked ? (options.auth ?? {}) : options.auth;
+}
+
+/** The authenticators that are in effect where these options are. */
+export function bindAuthenticators(options: Options, site: AuthSite): BoundAuthenticator[] {
+  return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
+    name: each.name,
+    check: each.compile(options[each.name], site),
+    challenge: each.challenge(options[each.name]),
+    conceal: each.conceal?.(options[each.name]) ?? null,
+  }));
+}
+
+/** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */
+export const sentFields = (config: GatewayConfig): string[] =>
+  everywhere(config, (each, options) => each.sends?.(options) ?? []);
+
+/** Names of the query parameters, anywhere in the configuration, that hold credentials: their values are never logged. */
+export const secretParameters = (config: GatewayConfig): string[] =>
+  everywhere(config, (each, options) => each.parameters?.(options) ?? []);
+
+function everywhere(
+  config: GatewayConfig,
+  read: (each: (typeof AUTHENTICATORS)[number], options: unknown) => readonly string[],
+): string[] {
+  const places: Options[] = [config.policies, ...config.routes.map((route) => route.policies)];
+  return places.flatMap((options) =>
+    AUTHENTICATORS.flatMap((each) => (isOn(options[each.name]) ? [...read(each, options[each.name])] : [])),
+  );
+}
