@@ -19,6 +19,7 @@ import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
 import type { Facts } from './contracts/facts.ts';
+import { spreadBans } from './control/bans.ts';
 import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
@@ -135,6 +136,7 @@ class Primary {
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
     const targets = new TargetWatch({ facts, log: this.#log });
+    spreadBans(facts);
     logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
