@@ -62,12 +62,15 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
       expect(reply.get('keep-alive') ?? '').not.toContain('999');
     });
 
-    test.each([600, 999])('a status of %i, which no client knows how to take, answers 502', async (status) => {
-      answers.set(`/status/${status}`, `HTTP/1.1 ${status} Odd\r\nContent-Length: 2\r\n\r\nok`);
-      const reply = await edge.ask(head(`GET /status/${status}`));
-      expect(reply.status).toBe(502);
-      expect(reply.body.toString()).toContain('urn:sluice:problem:bad_reply');
-    });
+    test.each([600, 999])(
+      'a status of %i, which no client knows how to take, answers 502',
+      async (status) => {
+        answers.set(`/status/${status}`, `HTTP/1.1 ${status} Odd\r\nContent-Length: 2\r\n\r\nok`);
+        const reply = await edge.ask(head(`GET /status/${status}`));
+        expect(reply.status).toBe(502);
+        expect(reply.body.toString()).toContain('urn:sluice:problem:bad_reply');
+      },
+    );
 
     test('bytes beyond ASCII stay as they are when the head goes out before any byte of the body', async () => {
       const high = String.fromCharCode(...Array.from({ length: 128 }, (_, i) => 128 + i));
