@@ -64,9 +64,9 @@ frontend in
   http-request set-var(txn.sub) var(txn.token),jwt_payload_query('$.sub')
   http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int')
   http-request set-var(txn.now) date()
-  http-request deny deny_status 401 unless { var(txn.alg) RS256 }
-  http-request deny deny_status 401 unless { var(txn.iss) ${ISSUER} }
-  http-request deny deny_status 401 unless { var(txn.aud) ${AUDIENCE} }
+  http-request deny deny_status 401 unless { var(txn.alg) -m str RS256 }
+  http-request deny deny_status 401 unless { var(txn.iss) -m str ${ISSUER} }
+  http-request deny deny_status 401 unless { var(txn.aud) -m str ${AUDIENCE} }
   http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 0 }
   http-request deny deny_status 401 unless { var(txn.token),jwt_verify(txn.alg,"${keyFile}") 1 }
   http-request track-sc0 var(txn.sub) table users
