@@ -7,6 +7,7 @@ const RESTART_ONLY = [
   'admin.port',
   'workers',
   'store.kind',
+  'store.dir',
   'store.memory',
   'limits.headerBytes',
   'limits.receiveBuffer',
