@@ -11,6 +11,7 @@ import { registerRevocations } from './admin/revocations.ts';
 import { makeAdmin } from './admin/server.ts';
 import type { AdminServer } from './admin/server.ts';
 import { registerSessions } from './admin/sessions.ts';
+import { registerTargets } from './admin/targets.ts';
 import { loadFile } from './config/load.ts';
 import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
@@ -74,11 +75,12 @@ interface ApiParts {
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ kept: { overlay, sessions, revocations } }: ApiParts): Resource[] => [
+const resourcesOf = ({ kept: { overlay, sessions, revocations }, targets }: ApiParts): Resource[] => [
   (api) => registerConsumers(api, overlay),
   (api) => registerConsumerKeys(api, overlay),
   (api) => registerSessions(api, sessions),
   (api) => registerRevocations(api, revocations),
+  (api) => registerTargets(api, targets),
 ];
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */

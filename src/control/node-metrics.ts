@@ -35,8 +35,8 @@ export class NodeMetrics {
       this.#merged.set(FAMILIES.configApplied, applied ?? 0, String(slot));
     }
     this.#merged.clear(FAMILIES.targetHealth);
-    for (const { upstream, target, healthy } of this.#standings())
-      this.#merged.set(FAMILIES.targetHealth, healthy ? 1 : 0, upstream, target);
+    for (const { upstream, id, healthy } of this.#standings())
+      this.#merged.set(FAMILIES.targetHealth, healthy ? 1 : 0, upstream, id);
     return this.#merged.text();
   }
 }

@@ -9,13 +9,28 @@ import { targetSpecs, tlsOptions } from '../upstream/spec.ts';
 import { Ejector, type EjectionRules } from './ejection.ts';
 import { HealthMonitor, type Probed } from './health.ts';
 import { NameWatch, systemLookup, type Lookup } from './resolver.ts';
+import { Weights } from './weights.ts';
 
-/** How well a target is, for metrics and the admin API. */
+/** One target, for metrics and the admin API. */
 export interface TargetStanding {
   readonly upstream: string;
-  readonly target: string;
+  /** `host:port` as configured. */
+  readonly id: string;
+  /** The weight that counts, and the one of the configuration. */
+  readonly weight: number;
+  readonly configuredWeight: number;
+  readonly priority: number;
+  readonly zone: string | null;
   /** Whether one of its addresses is used, as far as probes and ejections say. */
   readonly healthy: boolean;
+  readonly addresses: readonly AddressStanding[];
+}
+
+/** One address of a target; the host itself where that is an address, or not resolved yet. */
+export interface AddressStanding {
+  readonly address: string;
+  readonly healthy: boolean;
+  readonly ejected: boolean;
 }
 
 interface Watched {
@@ -40,6 +55,7 @@ export class TargetWatch {
   readonly #names: NameWatch;
   readonly #monitor: HealthMonitor;
   readonly #ejector: Ejector;
+  readonly #weights: Weights;
   #configs: readonly GatewayConfig[] = [];
   #watched: readonly Watched[] = [];
   #rounds = false;
@@ -57,6 +73,7 @@ export class TargetWatch {
       (upstream) => this.#rulesOf(upstream),
       (...told) => this.#ejected(...told),
     );
+    this.#weights = new Weights(facts);
     facts.on('suspect', (id) => this.#ejector.suspect(id));
     facts.tell('secret', 'sticky', randomBytes(16).toString('hex'));
   }
@@ -81,17 +98,26 @@ export class TargetWatch {
     return this.#rounds;
   }
 
-  /** Every target of the newest configuration that has a `health` block. */
+  /** Every target of the configuration. */
   standings(): TargetStanding[] {
-    const byTarget = new Map<string, { upstream: string; target: string; healthy: boolean }>();
-    for (const { upstream, spec, id } of this.#watched) {
-      if (upstream.health === undefined) continue;
-      const name = `${upstream.id} ${spec.id}`;
-      const standing = byTarget.get(name) ?? { upstream: upstream.id, target: spec.id, healthy: false };
-      standing.healthy ||= this.#usable(upstream, id);
-      byTarget.set(name, standing);
+    const byTarget = new Map<string, Watched[]>();
+    for (const each of this.#watched) {
+      const id = targetId(each);
+      byTarget.set(id, [...(byTarget.get(id) ?? []), each]);
     }
-    return [...byTarget.values()];
+    return [...byTarget.entries()].map(([id, endpoints]) => this.#standing(id, endpoints));
+  }
+
+  /** Null = no such upstream. */
+  targetsOf(upstream: string): readonly TargetStanding[] | null {
+    const targets = this.standings().filter((each) => each.upstream === upstream);
+    return targets.length === 0 ? null : targets;
+  }
+
+  /** Gives a target another weight than the configured one, at once; null = as configured. */
+  setWeight(upstream: string, target: string, weight: number | null): void {
+    this.#weights.set(`${upstream} ${target}`, weight);
+    this.#log.info({ upstream, target, weight }, 'weight of a target is set');
   }
 
   close(): void {
@@ -100,9 +126,23 @@ export class TargetWatch {
     this.#ejector.close();
   }
 
-  #usable({ health }: UpstreamConfig, id: string): boolean {
-    const well = health?.active === undefined || this.#monitor.healthy(id) === true;
-    return well && !this.#ejector.ejected(id);
+  #standing(id: string, endpoints: readonly Watched[]): TargetStanding {
+    const { upstream, spec } = endpoints[0]!;
+    const addresses = endpoints.map((each) => {
+      const ejected = this.#ejector.ejected(each.id);
+      const well = upstream.health?.active === undefined || this.#monitor.healthy(each.id) === true;
+      return { address: each.address ?? spec.host, healthy: well && !ejected, ejected };
+    });
+    return {
+      upstream: upstream.id,
+      id: spec.id,
+      weight: this.#weights.of(id) ?? spec.weight,
+      configuredWeight: spec.weight,
+      priority: spec.priority,
+      zone: spec.zone,
+      healthy: addresses.some(({ healthy }) => healthy),
+      addresses,
+    };
   }
 
   /** What is to be watched, after the configuration or an address has changed. */
@@ -118,6 +158,7 @@ export class TargetWatch {
           }
     this.#watched = [...byId.values()];
     this.#monitor.follow(this.#watched.flatMap(probedOf));
+    this.#weights.follow(this.#watched.map((each) => ({ id: targetId(each), weight: each.spec.weight })));
     const ejecting = this.#watched.filter(({ upstream }) => upstream.health?.passive !== undefined);
     this.#ejector.retain(new Set(ejecting.map(({ id }) => id)));
   }
@@ -149,6 +190,8 @@ export class TargetWatch {
     else this.#log.warn({ ...labelsOf(id), ms }, 'target is ejected: too many failures in a row');
   }
 }
+
+const targetId = ({ upstream, spec }: Watched): string => `${upstream.id} ${spec.id}`;
 
 function labelsOf(id: string): { upstream: string; target: string; address?: string } {
   const [upstream = '', target = '', address] = id.split(' ');

@@ -54,6 +54,11 @@ export class NodeEdge implements Edge {
     this.#tls = options.tls === null ? null : new TlsServer(options.tls, http, header);
     this.#server = this.#tls?.server ?? createServer(http);
     this.#server.on('request', (req, res) => this.#handle(req, res));
+    // Behind an answer that is not out node:http would write its 100 into the middle of the next one.
+    this.#server.on('checkContinue', (req, res) => {
+      if (this.#sockets.get(req.socket)?.open === 0) res.writeContinue();
+      this.#handle(req, res);
+    });
     // An expectation that is not known is not forwarded either: by itself node:http would answer 417.
     this.#server.on('checkExpectation', (req, res) => this.#handle(req, res));
     // Beyond a count node:http would drop fields without a word; their size is bounded above.

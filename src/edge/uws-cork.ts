@@ -1,4 +1,7 @@
+import { fault } from '../contracts/fault.ts';
 import type { Block } from '../contracts/http.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+import { bodyFault } from '../pipeline/run.ts';
 import type { UwsResponse } from './uws-types.ts';
 
 /**
@@ -11,6 +14,13 @@ export const CORK_ROOM = 15_000;
 
 /** What is left of it beside a head. */
 export const roomBeside = (block: Block): number => CORK_ROOM - (block.to - block.from);
+
+/** A head that does not fit would reach the client without its end: it is answered 502 instead. */
+export function refuseHead(x: Exchange): true {
+  x.started = false;
+  bodyFault(x, fault('bad_reply', 'The head of the reply is too long'));
+  return true;
+}
 
 /** Writes a piece of reply; runs corked. False = backed up. */
 export interface Corked {

@@ -7,7 +7,7 @@ import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
-import { CORK_ROOM, corked, roomBeside, type Corked } from './uws-cork.ts';
+import { CORK_ROOM, corked, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
@@ -52,7 +52,6 @@ export class UwsIo implements Source, Downstream, Corked {
     return this.x.bodyLength;
   }
 
-  // --- the request body -----------------------------------------------------------------------------
   /** The body follows: its silence is bounded from now on. */
   expectBody(): void {
     this.#ended = false;
@@ -133,7 +132,6 @@ export class UwsIo implements Source, Downstream, Corked {
     if (bodyTimeout > 0 && !this.#ended) wheel.arm(this.#timer!, bodyTimeout, performance.now());
   }
 
-  // --- the reply ------------------------------------------------------------------------------------
   start(head: ReplyHead): void {
     this.#head = head;
   }
@@ -143,6 +141,7 @@ export class UwsIo implements Source, Downstream, Corked {
       if (last) finish(this.x);
       return true;
     }
+    if (this.#head !== null && roomBeside(this.#head.block()) < 0) return refuseHead(this.x);
     if (this.length < 0 && last && this.#head !== null && !this.#late) return this.#writeLate(chunk);
     this.#reading?.writing();
     const flowing = this.#inPieces(chunk, last)

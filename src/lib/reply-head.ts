@@ -44,9 +44,8 @@ export class BlockHead implements ReplyHead, Block {
     const at = findField(this, name, this.from);
     if (at < 0) return undefined;
     const value = at + name.length + 1;
-    return Buffer.from(bytes.buffer, bytes.byteOffset + value, bytes.indexOf(LF, value) - 1 - value)
-      .toString('latin1')
-      .trim();
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + value, bytes.indexOf(LF, value) - 1 - value);
+    return trimmed(text.toString('latin1'));
   }
 
   set(name: string, value: string): void {
@@ -128,6 +127,9 @@ export function encodeBlock(list: Headers): Uint8Array {
   return encodeText(text);
 }
 
+/** Without the spaces and tabs around it; `trim` would take 0xa0 too, with which many a UTF-8 sequence ends. */
+const trimmed = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');
+
 /** The fields of a checked block, names in lower case, values as byte strings (latin1). */
 export function decodeBlock({ bytes, from, to }: Block): Headers {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
@@ -135,7 +137,7 @@ export function decodeBlock({ bytes, from, to }: Block): Headers {
   for (let at = 0; at < text.length;) {
     const end = text.indexOf('\r\n', at);
     const colon = text.indexOf(':', at);
-    list.push(text.slice(at, colon).toLowerCase(), text.slice(colon + 1, end).trim());
+    list.push(text.slice(at, colon).toLowerCase(), trimmed(text.slice(colon + 1, end)));
     at = end + 2;
   }
   return list;

@@ -66,7 +66,11 @@ export class Authority {
     this.#client = connectRedis(config, {
       name: 'limits',
       timeout: null,
-      trouble: (reason) => this.#fail(reason),
+      trouble: (reason) => {
+        this.#reason = reason;
+        // An error beside a connection that stands: one sentinel or one node of several.
+        if (this.#client.status !== 'ready') this.#leave();
+      },
     });
     this.#client.on('ready', () => void this.#sayHello());
     for (const algorithm of Object.keys(LIMIT_SCRIPTS) as LimitAlgorithm[])
@@ -90,18 +94,18 @@ export class Authority {
     if (this.#away) return Promise.resolve(null);
     this.#events.operation();
     const key = `${this.#prefix}:${LIMIT_SCRIPTS[algorithm].letter}:{${bucket}}`;
-    return this.#bounded(this.#commands[nameOf(algorithm)]!(key, ...args));
+    return this.#bounded(() => this.#commands[nameOf(algorithm)]!(key, ...args));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#beat);
-    if (!this.#away) await this.#bounded(this.#tellMembers(true));
+    if (!this.#away) await this.#bounded(() => this.#tellMembers(true));
     this.#client.disconnect();
   }
 
   /** The reply within the time budget, else null. */
-  #bounded(reply: Promise<unknown>): Promise<Answer | null> {
+  #bounded(run: () => Promise<unknown>): Promise<Answer | null> {
     return new Promise((resolve) => {
       const waiting: Waiting = { deadline: performance.now() + this.#timeout, answer: resolve };
       this.#waiting.push(waiting);
@@ -110,7 +114,7 @@ export class Authority {
         waiting.answer?.(answer);
         waiting.answer = null;
       };
-      reply.then(
+      attempt(run).then(
         (answer) => settle(answer as Answer),
         (error: unknown) => {
           if (waiting.answer !== null) this.#fail(reasonOf(error));
@@ -173,7 +177,7 @@ export class Authority {
     clearTimeout(this.#beat);
     this.#probing = true;
     const ready = this.#client.status === 'ready';
-    const members = ready ? await this.#bounded(this.#tellMembers(false)) : null;
+    const members = ready ? await this.#bounded(() => this.#tellMembers(false)) : null;
     this.#probing = false;
     if (this.#closed) return;
     if (members !== null) this.#welcome(members as unknown as readonly string[]);
@@ -195,4 +199,9 @@ export class Authority {
     const args = [this.#member, BELIEVED, leaving ? 1 : 0];
     return this.#commands['sluice_members']!(`${this.#prefix}:nodes`, ...args);
   }
+}
+
+/** A client that does not know where to send a command throws instead of failing. */
+async function attempt(run: () => Promise<unknown>): Promise<unknown> {
+  return run();
 }

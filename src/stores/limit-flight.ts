@@ -1,6 +1,6 @@
 import type { Bucket, LimitRule, Verdict } from '../contracts/stores.ts';
 import type { Authority } from './authority.ts';
-import { saltOf } from './rate-key.ts';
+import { saltOf, shortName } from './key-name.ts';
 
 /** Milliseconds that Redis believes a lane, and between two statements of a lane that is held on to. */
 const BELIEVED = 6_000;
@@ -50,7 +50,8 @@ export class FlightBucket implements Bucket {
     this.#lease = rule.exact ? 0 : parts.lease;
   }
 
-  take(key: string, cost: number): Verdict | Promise<Verdict> {
+  take(name: string, cost: number): Verdict | Promise<Verdict> {
+    const key = shortName(name);
     const { lanes, authority } = this.#parts;
     let lane = lanes.get(key);
     if (lane === undefined) {
@@ -64,7 +65,7 @@ export class FlightBucket implements Bucket {
   }
 
   give(key: string, cost: number): void {
-    const lane = this.#parts.lanes.get(key);
+    const lane = this.#parts.lanes.get(shortName(key));
     if (lane === undefined) return;
     lane.used = Math.max(0, lane.used - cost);
     if (this.#lease === 0 && lane.asking === 0) this.#state(lane);

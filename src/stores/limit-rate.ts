@@ -1,6 +1,7 @@
 import type { Bucket, LimitRule, Verdict } from '../contracts/stores.ts';
 import type { Authority } from './authority.ts';
 import type { KeyTable } from './key-table.ts';
+import { shortName } from './key-name.ts';
 import { advance, openMeter, takeLocally, type Part } from './local-meter.ts';
 import { RateKey } from './rate-key.ts';
 
@@ -36,6 +37,8 @@ export class RateBucket implements Bucket {
   /** Milliseconds per token of a token bucket, or of the window. */
   readonly #unit: number;
   readonly #tokens: boolean;
+  /** Milliseconds after which it is as if a key had never been asked for. */
+  readonly #whole: number;
   /** Redis's clock less `performance.now()`, in milliseconds. */
   #offset = Date.now() - performance.now();
 
@@ -45,12 +48,14 @@ export class RateBucket implements Bucket {
     this.#keys = keys;
     this.#tokens = rule.algorithm === 'token-bucket';
     this.#unit = this.#tokens ? rule.periodMs / rule.amount : rule.periodMs;
+    this.#whole = this.#tokens ? rule.burst * this.#unit : 2 * rule.periodMs;
     // Tokens that drain during a lease are lost for bursts meanwhile: at most a quarter of the bucket.
     const term = Math.min(lease, this.#tokens ? (rule.burst * this.#unit) / 4 : lease);
     this.#term = rule.exact || term < SHORTEST ? 0 : term;
   }
 
-  take(name: string, cost: number): Verdict | Promise<Verdict> {
+  take(full: string, cost: number): Verdict | Promise<Verdict> {
+    const name = shortName(full);
     const now = performance.now();
     let key = this.#keys.get(name);
     if (key === undefined) this.#keys.add(name, (key = new RateKey(name, now)));
@@ -65,7 +70,8 @@ export class RateBucket implements Bucket {
     return this.#ask(key, cost, key.asking ? 0 : this.#want(key, now), now);
   }
 
-  give(name: string, cost: number): void {
+  give(full: string, cost: number): void {
+    const name = shortName(full);
     const now = performance.now();
     const key = this.#keys.get(name) ?? new RateKey(name, now);
     key.refusedUntil = 0;
@@ -76,7 +82,7 @@ export class RateBucket implements Bucket {
     }
     key.back += cost;
     if (this.#rule.exact) void this.#ask(key, 0, 0, now);
-    else this.#keys.owing.add(key);
+    else this.#keys.owe(key);
   }
 
   resetMs(verdict: Verdict): number {
@@ -92,9 +98,10 @@ export class RateBucket implements Bucket {
       if (now < key.leaseEnds) continue;
       leased.delete(key);
       this.#endLease(key);
-      if (key.unspent > 0) owing.add(key);
+      if (key.unspent > 0) this.#keys.owe(key);
     }
     if (this.#authority.away) return;
+    this.#keys.forget(now, this.#whole);
     let asks = 0;
     for (const key of owing) {
       if (++asks > AT_ONCE) break;
@@ -120,14 +127,15 @@ export class RateBucket implements Bucket {
 
   #heard(key: RateKey, cost: number, asked: number, reply: readonly number[]): Verdict {
     const [left = -1, wait = 0, extra = 0, time = 0, ends = 0, held = 0] = reply;
-    this.#offset = time / 1_000 - asked;
+    const heard = performance.now();
+    this.#offset = time / 1_000 - heard;
     key.meter = null;
     key.known = Math.max(0, left);
     key.knownAt = asked;
     if (left < 0) {
       if (cost === 0) return left;
       const until = wait / 1_000;
-      key.refusedAt = asked + until;
+      key.refusedAt = heard + until;
       // Unspent tokens of a lease may come back before: then it is worth asking again.
       key.refusedUntil = this.#rule.exact ? 0 : asked + Math.min(until, held > 0 ? held / 1_000 + 1 : until);
       key.refusedCost = cost;
@@ -206,7 +214,7 @@ export class RateBucket implements Bucket {
     if (cost === 0) return;
     key.debt = this.#takeDebt(key, now) + cost;
     key.debtAt = now;
-    this.#keys.owing.add(key);
+    this.#keys.owe(key);
   }
 
   /** What is still owed: what would have drained by now is not. */

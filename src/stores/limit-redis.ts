@@ -15,9 +15,8 @@ export interface Place {
   readonly workers: number;
 }
 
-/** Milliseconds between two looks at leases that ended; and after how many of them idle keys are forgotten. */
+/** Milliseconds between two looks at leases that ended. */
 const LOOK = 25;
-const TURN = 1_200;
 
 /**
  * Limits counted in Redis, for many nodes together. Leases are per process for now: the workers of a node do not
@@ -33,7 +32,6 @@ export class RedisLimits implements LimitStore {
   /** The newest bucket of each identity settles for all. */
   readonly #buckets = new Map<string, RateBucket | FlightBucket>();
   readonly #timer: NodeJS.Timeout;
-  #looks = 0;
 
   constructor(config: StoreConfig, { node, worker, workers }: Place, events: LimitEvents) {
     this.#member = `${node}/${String(worker)}`;
@@ -81,6 +79,5 @@ export class RedisLimits implements LimitStore {
   #look(): void {
     const now = performance.now();
     for (const bucket of this.#buckets.values()) bucket.settle(now);
-    if (++this.#looks % TURN === 0) for (const keys of this.#keys.values()) keys.turn();
   }
 }

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
+import { saltOf } from './key-name.ts';
 import type { LocalMeter } from './local-meter.ts';
 
-/** Longer names are hashed: a client may choose them, and Redis keeps them. */
-const LONGEST = 96;
 /** Milliseconds over which a key's rate is measured, at most and at least. */
 const RECENT = 500;
 const LEAST = 10;
@@ -49,7 +47,7 @@ export class RateKey {
   #demandSince: number;
 
   constructor(name: string, now: number) {
-    this.name = name.length <= LONGEST ? name : createHash('sha256').update(name).digest('base64url');
+    this.name = name;
     this.salt = saltOf(name);
     this.#demandSince = now;
   }
@@ -73,11 +71,4 @@ export class RateKey {
     this.low = tokens / 4;
     this.renewAt = start + (ends - start) * 0.75;
   }
-}
-
-/** A whole number that belongs to a name (FNV-1a), not negative. */
-export function saltOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 1;
 }

@@ -15,6 +15,7 @@ const answer: RequestListener = (request, response) => {
     response.flushHeaders();
     return;
   }
+  if (what === 'long') response.setHeader('x-long', 'x'.repeat(Number(name)));
   if (what === 'gate') gated.get(name)!.end('end');
   request.resume().on('end', () => response.end(request.url));
 };

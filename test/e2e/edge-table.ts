@@ -156,6 +156,17 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
+    uws: 'a reply head beyond 15 KB: 502',
+    node: 'beyond 64 KB: 502',
+    prove: async (edge) => {
+      for (const [bytes, uws] of [
+        [14_000, 200],
+        [20_000, 502],
+      ] as const)
+        await outcomes(head(`GET /long/${bytes}`), uws, 200)(edge);
+    },
+  },
+  {
     uws: 'a chunked request is the last one of its connection',
     node: 'others may follow',
     async prove(edge) {

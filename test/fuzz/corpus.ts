@@ -35,7 +35,7 @@ export const REQUESTS: readonly string[] = [
   request(
     'POST /inside',
     ['Transfer-Encoding: chunked'],
-    '23\r\nGET /inner HTTP/1.1\r\nHost: inner\r\n\r\n\r\n0\r\n\r\n',
+    '26\r\nGET /inner HTTP/1.1\r\nHost: inner\r\n\r\n\r\n0\r\n\r\n',
   ),
   request('GET /first', []) + request('GET /second', ['X-B: 2']),
   request('POST /first', ['Content-Length: 5'], 'hello') + request('GET /second', []),

@@ -69,7 +69,7 @@ function take(
   seen: readonly SeenRequest[],
 ): { reply: WireReply; rest: Buffer } | string | null {
   // Of what is not a request for each of the readers the method is not known.
-  const known = request !== undefined && /^[!-~]+$/.test(request.target);
+  const known = request !== undefined && /^[!-~]{1,8000}$/.test(request.target);
   const methods = known ? [request.method] : ['GET', 'HEAD'];
   let wrong: string | null = null;
   for (const method of methods) {

@@ -33,6 +33,8 @@ export interface Reading {
 }
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP\/1\.([01])$/;
+/** The addon takes anything for a method. */
+const ADDON_LINE = /^([^\x00-\x20]+) ([^\x00-\x20\x7f]+) HTTP\/1\.([01])$/;
 // DEL is no worse than a letter (RFC 9110 section 5.5).
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\xff]*)$/;
 
@@ -69,7 +71,9 @@ function plainRequest(text: string, start: number, rules: Rules): Part | Incompl
     lines.push(line);
   }
   const [, method, target, minor] =
-    REQUEST_LINE.exec(rules.loose ? lines[0]!.replace(/ +/g, ' ') : lines[0]!) ?? [];
+    (rules.addonFields ? ADDON_LINE : REQUEST_LINE).exec(
+      rules.loose ? lines[0]!.replace(/ +/g, ' ') : lines[0]!,
+    ) ?? [];
   if (method === undefined || target === undefined) return 'bad';
   const fields = plainFields(lines.slice(1), rules);
   if (fields === null) return 'bad';
@@ -163,9 +167,9 @@ function addonChunks(text: string, from: number): { body: string; end: number } 
       size = size * 16 + digit;
     }
     at = text.indexOf('\n', at) + 1;
-    if (at === 0 || text.length < at + size + 2) return 'incomplete';
+    if (at === 0 || text.length < at + size + (size > 0 ? 2 : 0)) return 'incomplete';
     body += text.slice(at, at + size);
     at += size + 2;
-    if (size === 0) return { body, end: at };
+    if (size === 0) return { body, end: Math.min(at, text.length) };
   }
 }

@@ -14,7 +14,7 @@ const WIDTH = 512;
 /** For how long a client that sent what it had waits for another byte. */
 const QUIET_MS = 100;
 /** All time-outs of the gateway are well below, the addon's steps of four seconds included. */
-const HANG_MS = 12_000;
+const HANG_MS = 20_000;
 
 const RULES: Record<'uws' | 'node', Rules> = {
   uws: { loose: true, addonFields: true, addonChunks: true },

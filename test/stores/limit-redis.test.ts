@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { LimitAlgorithm } from '../../src/contracts/stores.ts';
+import { limitStoreSuite } from '../suites/limit-store.ts';
 import { startRedis } from '../support/redis.ts';
 import { allowed, connected, openLimits, rule, takes } from './redis-support.ts';
 
@@ -86,4 +87,9 @@ describe('exact', () => {
     expect(await second!.take('k', 1)).toBe(0);
     expect(redis.cli('hexists', 'sluice:c:{r/l:k}', 'dead/0')).toBe('0');
   });
+});
+
+limitStoreSuite('Redis, asked for every request', async () => {
+  const { redis, a } = await pair();
+  return { store: a.store, isStill: false, advance: (ms) => sleep(ms + 2), close: () => redis.remove() };
 });

@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { startGateway, type Gateway } from '../support/gateway.ts';
+import { startOrigin, type Origin } from '../support/origin.ts';
+
+const config = (targets: object[], upstream: object = {}, root: object = {}) => ({
+  version: 1,
+  ...root,
+  upstreams: [{ id: 'u', targets, ...upstream }],
+  routes: [{ id: 'r', match: { paths: ['/*'] }, upstream: 'u' }],
+});
+const targetsOf = (origins: readonly Origin[]) => origins.map(({ url }) => ({ url }));
+
+async function get(gateway: Gateway, headers: Record<string, string> = {}): Promise<Response> {
+  const reply = await fetch(`${gateway.url}/x`, { headers });
+  await reply.arrayBuffer();
+  return reply;
+}
+
+/** Requests on several lanes until told to stop; gives every status that was not 200. */
+function load(gateway: Gateway) {
+  let on = true;
+  const failed: number[] = [];
+  const lane = async (i: number) => {
+    for (let n = 0; on; n++) {
+      const { status } = await get(gateway, { 'x-key': `${i}-${n}` }).catch(() => ({ status: 0 }));
+      if (status !== 200) failed.push(status);
+    }
+  };
+  const lanes = [0, 1, 2, 3].map(lane);
+  return async () => {
+    on = false;
+    await Promise.all(lanes);
+    return failed;
+  };
+}
+
+/** How many requests each origin got while `work` ran. */
+async function seenBy(origins: readonly Origin[], work: () => Promise<unknown>): Promise<number[]> {
+  const before = origins.map(({ requests }) => requests.length);
+  await work();
+  return origins.map(({ requests }, i) => requests.length - before[i]!);
+}
+
+const RULES = ['round-robin', 'least-request', 'p2c', 'ewma', 'random', { hash: 'header:x-key' }];
+
+test.each(RULES.map((rule) => [typeof rule === 'string' ? rule : 'hash', rule] as const))(
+  '%s: targets come and go under load, nobody notices, and each has its share',
+  async (_, balance) => {
+    const origins = await Promise.all([startOrigin(), startOrigin(), startOrigin()]);
+    const [a, b, c] = targetsOf(origins) as [object, object, object];
+    const gateway = await startGateway({ config: config([a, b], { balance }) });
+    const stop = load(gateway);
+    await sleep(150);
+    for (const targets of [
+      [a, b, c],
+      [b, c],
+      [a, c],
+      [a, b, c],
+    ]) {
+      expect((await gateway.reload(config(targets, { balance })))['msg']).toMatch('applied');
+      await sleep(100);
+    }
+    const counts = await seenBy(origins, async () => {
+      const before = origins.reduce((sum, { requests }) => sum + requests.length, 0);
+      await expect
+        .poll(() => origins.reduce((sum, { requests }) => sum + requests.length, 0) - before, {
+          timeout: 10_000,
+        })
+        .toBeGreaterThan(600);
+    });
+    expect(await stop()).toEqual([]);
+    const total = counts.reduce((sum, each) => sum + each, 0);
+    // ewma shares by latency, which on a busy machine is anything; but nobody is left out.
+    const least = balance === 'ewma' ? 0.02 : 0.22;
+    for (const count of counts) expect(count / total, String(counts)).toBeGreaterThan(least);
+  },
+);
+
+test('priorities: the second takes over when the first is gone, and gives back', async () => {
+  let well = true;
+  const first = await startOrigin((_, response) => response.writeHead(well ? 200 : 500).end());
+  const second = await startOrigin();
+  const active = { path: '/', interval: '100ms', timeout: '500ms', healthy: 1, unhealthy: 1 };
+  const gateway = await startGateway({
+    config: config([{ url: first.url }, { url: second.url, priority: 1 }], { health: { active } }),
+  });
+  const asked = (origin: Origin) => origin.requests.filter(({ url }) => url === '/x').length;
+  await expect.poll(async () => (await get(gateway)).status).toBe(200);
+  expect([asked(first) > 0, asked(second)]).toEqual([true, 0]);
+  well = false;
+  await gateway.waitForLine(({ msg }) => msg === 'target is unhealthy');
+  await sleep(50);
+  const before = asked(first);
+  for (let i = 0; i < 10; i++) expect((await get(gateway)).status).toBe(200);
+  expect([asked(first) - before, asked(second)]).toEqual([0, 10]);
+  well = true;
+  const from = gateway.lines.length;
+  await expect
+    .poll(() => gateway.lines.slice(from).some(({ msg }) => msg === 'target is healthy'))
+    .toBe(true);
+  await sleep(50);
+  for (let i = 0; i < 10; i++) await get(gateway);
+  expect(asked(second)).toBe(10);
+});
+
+test('the own zone first; SLUICE_ZONE says which', async () => {
+  const [near, far] = [await startOrigin(), await startOrigin()];
+  const targets = [
+    { url: near.url, zone: 'a' },
+    { url: far.url, zone: 'b' },
+  ];
+  const gateway = await startGateway({
+    config: config(targets, {}, { zone: 'b' }),
+    env: { SLUICE_ZONE: 'a' },
+  });
+  for (let i = 0; i < 10; i++) await get(gateway);
+  expect([near.requests.length, far.requests.length]).toEqual([10, 0]);
+});
+
+test('a sticky cookie keeps a client, on every worker and with what policies see of the reply', async () => {
+  const origins = await Promise.all([startOrigin(), startOrigin(), startOrigin()]);
+  const gateway = await startGateway({
+    config: config(targetsOf(origins), { sticky: { cookie: 'pin' } }),
+    workers: 2,
+  });
+  const cookie = (await get(gateway)).headers.get('set-cookie')!;
+  expect(cookie).toMatch(/^pin=[\w-]{16}; Path=\/; HttpOnly; SameSite=Lax$/);
+  const pair = cookie.split(';')[0]!;
+  const counts = await seenBy(origins, async () => {
+    const replies = await Promise.all(Array.from({ length: 30 }, () => get(gateway, { cookie: pair })));
+    expect(replies.map((reply) => reply.headers.get('set-cookie'))).toEqual(replies.map(() => null));
+  });
+  expect(counts.sort((x, y) => x - y)).toEqual([0, 0, 30]);
+  const stranger = await get(gateway, { cookie: 'pin=AAAAAAAAAAAAAAAA' });
+  expect(stranger.headers.get('set-cookie')).toMatch(/^pin=/);
+});
+
+test('weights change through the admin API, at once, and go back', async () => {
+  const origins = await Promise.all([startOrigin(), startOrigin()]);
+  const gateway = await startGateway({ config: config(targetsOf(origins)) });
+  const api = `${gateway.adminUrl}/api/v1/upstreams/u/targets`;
+  const label = `127.0.0.1:${origins[0].port}`;
+  const patch = (weight: unknown, target = label) =>
+    fetch(`${api}/${encodeURIComponent(target)}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ weight }),
+    });
+  const ten = async () => {
+    for (let i = 0; i < 10; i++) await get(gateway);
+  };
+  expect(await (await patch(4)).json()).toMatchObject({
+    id: label,
+    weight: 4,
+    configuredWeight: 1,
+    healthy: true,
+  });
+  await expect.poll(() => seenBy(origins, ten)).toEqual([8, 2]);
+  expect((await patch(0)).status).toBe(200);
+  await expect.poll(() => seenBy(origins, ten)).toEqual([0, 10]);
+  const { items } = (await (await fetch(api)).json()) as { items: { id: string; weight: number }[] };
+  expect(items.find(({ id }) => id === label)).toMatchObject({ weight: 0, configuredWeight: 1 });
+  await patch(null);
+  await expect.poll(() => seenBy(origins, ten)).toEqual([5, 5]);
+
+  expect((await patch(-1)).status).toBe(422);
+  expect((await patch(1, '127.0.0.1:1')).status).toBe(404);
+  expect((await fetch(`${gateway.adminUrl}/api/v1/upstreams/nobody/targets`)).status).toBe(404);
+});
+
+test('a name is resolved as the system does it; log and metrics have it as it was written', async () => {
+  const origin = await startOrigin();
+  const label = `localhost:${origin.port}`;
+  const gateway = await startGateway({ config: config([{ url: `http://${label}` }]) });
+  await gateway.waitForLine(({ msg }) => msg === 'addresses of a name have changed');
+  for (let i = 0; i < 20; i++) expect((await get(gateway)).status).toBe(200);
+  expect(origin.requests.length).toBe(20);
+  expect(await gateway.waitForRequest({ status: 200 })).toMatchObject({ target: label });
+  const reply = await fetch(`${gateway.adminUrl}/api/v1/upstreams/u/targets`);
+  const { items } = (await reply.json()) as { items: { id: string; addresses: { address: string }[] }[] };
+  expect(items[0]!.id).toBe(label);
+  expect(items[0]!.addresses.map(({ address }) => address)).toContain('127.0.0.1');
+});
