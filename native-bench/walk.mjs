@@ -86,7 +86,14 @@ const res = {
   end: (body) => ((sent += body.length), res),
   getRemoteAddress: () => address,
 };
-const options = { tls: null, timeouts: { header: 0, idle: 0 }, runtime: () => runtime, maxConnections: 1e9 };
+const door = { guardsConnections: false, guardsRequests: false };
+const options = {
+  door,
+  tls: null,
+  timeouts: { header: 0, idle: 0 },
+  runtime: () => runtime,
+  maxConnections: 1e9,
+};
 new UwsEdge({ App: () => app }, options, true);
 
 const fresh = (text) => Buffer.from(text).toString('latin1');

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { registerApi } from './admin/api.ts';
 import type { Resource } from './admin/api.ts';
+import { registerBreakers } from './admin/breakers.ts';
 import { registerConsumerKeys } from './admin/consumer-keys.ts';
 import { registerConsumers } from './admin/consumers.ts';
 import { registerProbes } from './admin/probes.ts';
@@ -17,6 +18,9 @@ import type { Loaded } from './config/load.ts';
 import { formatMistake } from './config/mistakes.ts';
 import type { Flags } from './config/overrides.ts';
 import type { GatewayConfig } from './contracts/config.ts';
+import type { Facts } from './contracts/facts.ts';
+import { spreadBans } from './control/bans.ts';
+import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { Kept } from './control/kept.ts';
@@ -72,16 +76,26 @@ interface ApiParts {
   readonly reloader: Reloader;
   readonly kept: Kept;
   readonly targets: TargetWatch;
+  readonly facts: Facts;
 }
 
 /** Every part of the admin API, wired to what it works on. */
-const resourcesOf = ({ kept: { overlay, sessions, revocations }, targets }: ApiParts): Resource[] => [
-  (api) => registerConsumers(api, overlay),
-  (api) => registerConsumerKeys(api, overlay),
-  (api) => registerSessions(api, sessions),
-  (api) => registerRevocations(api, revocations),
-  (api) => registerTargets(api, targets),
-];
+const resourcesOf = ({ kept, facts, reloader, targets }: ApiParts, metrics: NodeMetrics): Resource[] => {
+  const { overlay, sessions, revocations } = kept;
+  const breakers = new Breakers(
+    facts,
+    () => reloader.running,
+    () => metrics.breakers(),
+  );
+  return [
+    (api) => registerConsumers(api, overlay),
+    (api) => registerConsumerKeys(api, overlay),
+    (api) => registerSessions(api, sessions),
+    (api) => registerRevocations(api, revocations),
+    (api) => registerTargets(api, targets),
+    (api) => registerBreakers(api, breakers),
+  ];
+};
 
 /** Wires the parts of the control plane together; the parts know nothing of each other. */
 class Primary {
@@ -122,6 +136,7 @@ class Primary {
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
     const targets = new TargetWatch({ facts, log: this.#log });
+    spreadBans(facts);
     logLimitStore(facts, fleet, this.#log);
     const publisher = new Publisher({ fleet, log: this.#log });
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
@@ -134,7 +149,7 @@ class Primary {
     });
     const publish = (next: GatewayConfig) => kept.overlay.publishFile(next);
     const reloader = this.#makeReloader(publish);
-    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, kept, targets });
+    const admin = this.#makeAdmin(fleet, publisher, placement.edge, { reloader, kept, targets, facts });
     this.#makeShutdown(fleet, admin, reloader).install();
     process.on('SIGHUP', () => this.#reload(reloader, 'signal'));
 
@@ -174,7 +189,10 @@ class Primary {
           metrics: () => metrics.text(state()),
           metricsType: metrics.contentType,
         });
-        registerApi(app, { grants: () => api.reloader.running.admin.grants, resources: resourcesOf(api) });
+        registerApi(app, {
+          grants: () => api.reloader.running.admin.grants,
+          resources: resourcesOf(api, metrics),
+        });
       },
       (error) => this.#log.error({ err: error }, 'internal error in the admin API'),
     );

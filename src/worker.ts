@@ -3,6 +3,7 @@ import { RevocationTable } from './auth/revocation-table.ts';
 import { SessionTable } from './auth/session-table.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import type { LimitStore } from './contracts/stores.ts';
+import { Door } from './edge/door.ts';
 import { Listeners } from './edge/listeners.ts';
 import { openChannel } from './ipc/channel.ts';
 import { FactBoard } from './ipc/facts.ts';
@@ -47,11 +48,12 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
     sessions: new SessionTable(facts),
     revocations: new RevocationTable(facts),
   });
-  const listeners = new Listeners(
-    env.blockWrite,
-    () => current.runtime,
-    (line) => log.warn(line),
-  );
+  const warn = (line: string) => log.warn(line);
+  // Counted in this node also where limits are counted in Redis.
+  const door = new Door({ limits: embedded.limits, facts, warn });
+  meter.readCounter(FAMILIES.doorRefusals, () => door.refused.connections, 'connection');
+  meter.readCounter(FAMILIES.doorRefusals, () => door.refused.requests, 'request');
+  const listeners = new Listeners(env.blockWrite, () => current.runtime, door, warn);
   report.error = (error, { id, route }) =>
     log.error({ err: error, request_id: id, route: route.id }, 'internal error');
   watchWorker(meter, {
@@ -73,6 +75,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
       accessLog = new AccessLog({ ...config.log, redact, destination: output });
       current.swap(runtime);
       listeners.commit();
+      door.use(config);
       limits.settle(config.store);
       return listeners;
     },

@@ -47,6 +47,8 @@ export interface FactValues {
    * null = it rules itself.
    */
   readonly breaker: { readonly force: 'open' | 'closed' };
+  /** A client asks too much (`limits.requestsPerIp`); id: its address. `until` in milliseconds since 1970. */
+  readonly ban: { readonly until: number };
 }
 
 export type FactKind = keyof FactValues;

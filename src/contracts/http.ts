@@ -53,6 +53,11 @@ export interface ReplyHead {
   /** Adds one more field of that name. */
   add(name: string, value: string): void;
   remove(name: string): void;
+  /**
+   * Puts `lines` in the place of every field of those names (lower case), in one pass over the fields.
+   * @param lines `name: value\r\n…` of the gateway's own making: they are not checked.
+   */
+  replace(names: readonly string[], lines: string): void;
 }
 
 /** An answer that the gateway gives by itself. */

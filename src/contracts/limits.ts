@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { planned } from './blocks.ts';
-import { duration, size } from './units.ts';
+import { duration, rate, size } from './units.ts';
 
 /** The `limits` part of the configuration: what guards the node itself, before any policy. */
 export const limits = z.strictObject({
@@ -18,6 +17,22 @@ export const limits = z.strictObject({
   bodyTimeout: duration.prefault('30s').describe('Longest silence of a client in the middle of its body.'),
   idleTimeout: duration.prefault('60s').describe('Longest life of an idle client connection.'),
   inFlight: z.int().min(1).default(20_000).describe('Requests in flight per worker; more are answered 503.'),
-  connectionsPerIp: planned('limits.connectionsPerIp'),
-  requestsPerIp: planned('limits.requestsPerIp'),
+  connectionsPerIp: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Open connections of one address (IPv6: one network of 64 bits) to this node; more are closed. Off unless given; trustedProxies are exempt.',
+    ),
+  requestsPerIp: z
+    .strictObject({
+      rate: rate.describe('Requests of one address (IPv6: one network of 64 bits) to this node.'),
+      ban: duration
+        .prefault('30s')
+        .describe('How long an address that asks more is answered 429 and its new connections are closed.'),
+    })
+    .optional()
+    .describe(
+      'Requests by address before anything else is done. Off unless given; trustedProxies are exempt.',
+    ),
 });

@@ -28,6 +28,14 @@ export class NodeMetrics {
     return this.#merged.contentType;
   }
 
+  /** States of breakers as the workers last told them; by upstream, or upstream, a space and target. */
+  breakers(): ReadonlyMap<string, number> {
+    const known = new Map<string, number>();
+    for (const { labels, value } of this.#merged.present(FAMILIES.breakerState))
+      known.set(`${labels.upstream} ${labels.target}`.trimEnd(), value);
+    return known;
+  }
+
   /** The Prometheus text, from memory: no worker is asked. */
   text({ generation, workers }: Readiness): Promise<string> {
     this.#merged.set(FAMILIES.configGeneration, generation);

@@ -1,4 +1,5 @@
 import type { Runtime } from '../contracts/runtime.ts';
+import type { Door } from './door.ts';
 import type { TlsSettings } from './tls.ts';
 
 /** One listener of a worker, whichever HTTP implementation stands behind it. */
@@ -36,6 +37,8 @@ export interface EdgeOptions {
   readonly maxConnections: number;
   /** Bytes that the kernel may hold of each client connection; 0 = as the kernel likes. On uws only. */
   readonly receiveBuffer: number;
+  /** Who may come in at all. */
+  readonly door: Door;
   /** Takes a line for the operator. */
   readonly warn: (line: string) => void;
 }

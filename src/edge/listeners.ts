@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from '../contracts/config.ts';
 import type { Runtime } from '../contracts/runtime.ts';
 import { connectionLimit } from './descriptors.ts';
+import type { Door } from './door.ts';
 import type { Edge } from './edge.ts';
 import { openEdge } from './open.ts';
 import type { TlsSettings } from './tls.ts';
@@ -13,6 +14,7 @@ import type { TlsSettings } from './tls.ts';
 export class Listeners {
   readonly #blockWrite: boolean;
   readonly #runtime: () => Runtime;
+  readonly #door: Door;
   readonly #warn: (line: string) => void;
   #edges: readonly Edge[] = [];
   #https: Edge | null = null;
@@ -20,8 +22,9 @@ export class Listeners {
   #tls: TlsSettings | null = null;
   #next: { readonly tls: TlsSettings; readonly renew: () => void } | null = null;
 
-  constructor(blockWrite: boolean, runtime: () => Runtime, warn: (line: string) => void) {
+  constructor(blockWrite: boolean, runtime: () => Runtime, door: Door, warn: (line: string) => void) {
     this.#blockWrite = blockWrite;
+    this.#door = door;
     this.#runtime = runtime;
     this.#warn = warn;
   }
@@ -87,6 +90,7 @@ export class Listeners {
           headerBytes: limits.headerBytes,
           timeouts: { header: limits.headerTimeout, idle: limits.idleTimeout },
           maxConnections: Math.floor(connectionLimit() / (https === undefined ? 1 : 2)),
+          door: this.#door,
           receiveBuffer: limits.receiveBuffer,
           warn: this.#warn,
         },

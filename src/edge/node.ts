@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { fault, type Fault } from '../contracts/fault.ts';
-import type { Headers } from '../contracts/http.ts';
+import type { Headers, Reply } from '../contracts/http.ts';
 import { normaliseIp } from '../lib/cidr.ts';
 import { problemReply } from '../lib/problem.ts';
 import { newTraceId } from '../lib/ids.ts';
@@ -65,6 +65,7 @@ export class NodeEdge implements Edge {
     this.#server.maxHeadersCount = 0;
     // With TLS this counts whoever has the handshake behind him; its time-out and this bound the others.
     this.#server.maxConnections = options.maxConnections;
+    this.#server.on('connection', (socket: Socket) => this.#admit(socket));
     const ready = this.#tls === null ? 'connection' : 'secureConnection';
     this.#server.on(ready, (socket: Socket) => this.#count(socket));
     this.#server.on('clientError', (error, socket) => this.#broken(error, socket as Socket));
@@ -97,6 +98,11 @@ export class NodeEdge implements Edge {
     return this.#tls!.renew(tls);
   }
 
+  #admit(socket: Socket): void {
+    const { door } = this.#options;
+    if (door.guardsConnections && !door.admits(peerOf(socket))) socket.destroy();
+  }
+
   #count(socket: Socket): void {
     if (this.#sockets.size >= this.#options.maxConnections) {
       socket.destroy();
@@ -114,11 +120,17 @@ export class NodeEdge implements Edge {
     const connection = this.#sockets.get(req.socket);
     if (connection === undefined || connection.poisoned) return;
     if (this.#context.draining) this.#lastRequest = performance.now();
+    const peer = peerOf(req.socket);
+    const { door } = this.#options;
+    const turned = door.guardsRequests ? door.refuses(peer) : null;
+    if (turned !== null) {
+      connection.poisoned = true;
+      return turnAway(res, turned);
+    }
     const io = (connection.io = new NodeIo(req, res, this.#context));
     connection.open++;
     res.once('close', () => connection.open--);
     const { path, query } = splitTarget(req);
-    const peer = normaliseIp(req.socket.remoteAddress ?? '') ?? 'unknown';
     const runtime = this.#options.runtime();
     const scheme = this.#tls === null ? 'http' : 'https';
     const x = new Exchange(runtime, io, scheme, req.method ?? '', path, query, fieldsOf(req), peer);
@@ -143,6 +155,14 @@ export class NodeEdge implements Edge {
     else if (LEFT.has(error.code) || io!.x.finished) socket.destroy();
     else io!.broken();
   }
+}
+
+const peerOf = (socket: Socket): string => normaliseIp(socket.remoteAddress ?? '') ?? 'unknown';
+
+/** The last answer of a connection, to a request that nobody looked at. */
+function turnAway(res: ServerResponse, { status, headers, body }: Reply): void {
+  res.writeHead(status, [...headers, 'content-length', String(body?.length ?? 0), 'connection', 'close']);
+  res.end(body);
 }
 
 /** How the parser tells of a client that goes in the middle of a request. */

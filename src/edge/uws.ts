@@ -10,6 +10,7 @@ import { boundReceiveBuffer, socketsOpenedBy } from './receive-buffer.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsApps, type AppSetup } from './tls-uws.ts';
 import { UwsIo } from './uws-io.ts';
+import { turnAway } from './uws-turn-away.ts';
 import type { ListenSocket, Uws, UwsApp, UwsContext, UwsRequest, UwsResponse } from './uws-types.ts';
 
 let collected: Headers = [];
@@ -104,10 +105,16 @@ export class UwsEdge implements Edge {
     this.connections += change > 0 ? 1 : -1;
     if (change > 0) this.#peers.opened(res);
     else this.#peers.closed();
-    if (change > 0 && this.connections > this.#options.maxConnections) res.close();
+    if (change <= 0) return;
+    const { door, maxConnections } = this.#options;
+    if (this.connections > maxConnections) res.close();
+    else if (door.guardsConnections && !door.admits(this.#peers.of(res))) res.close();
   }
 
   #handle(res: UwsResponse, req: UwsRequest, method: string): void {
+    const { door } = this.#options;
+    const turned = door.guardsRequests ? door.refuses(this.#peers.of(res)) : null;
+    if (turned !== null) return turnAway(res, turned, method === 'HEAD');
     const io = new UwsIo(res, this.#context);
     res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();

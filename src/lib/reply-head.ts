@@ -72,6 +72,12 @@ export class BlockHead implements ReplyHead, Block {
     }
   }
 
+  replace(names: readonly string[], lines: string): void {
+    this.block();
+    if (holdsAny(this, names)) for (const name of names) this.remove(name);
+    this.#added = lines;
+  }
+
   #view(): Uint8Array {
     return this.bytes.subarray(this.from, this.to);
   }
@@ -91,6 +97,19 @@ function findField({ bytes, to }: Block, name: string, start: number): number {
     at++;
   }
   return -1;
+}
+
+/** Whether there is a field of one of these names. */
+function holdsAny({ bytes, from, to }: Block, names: readonly string[]): boolean {
+  for (let at = from; at < to;) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      if (bytes[at + name.length] === COLON && isNamed(bytes, at, name)) return true;
+    }
+    while (bytes[at] !== LF) at++;
+    at++;
+  }
+  return false;
 }
 
 function isNamed(block: Uint8Array, at: number, name: string): boolean {

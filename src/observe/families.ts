@@ -109,6 +109,11 @@ export const FAMILIES = Object.freeze({
     'upstream',
     'target',
   ),
+  doorRefusals: counter(
+    'sluice_refused_at_door_total',
+    'Connections and requests turned away by address (limits.connectionsPerIp, limits.requestsPerIp).',
+    'what',
+  ),
   limitDecisions: counter(
     'sluice_limit_decisions_total',
     'Answers of limits by decision: allowed, refused, or shadow (would have been refused).',

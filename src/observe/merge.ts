@@ -73,6 +73,11 @@ export class Merged {
     this.#own(family, labels, amount);
   }
 
+  /** The series of a gauge with their values now. */
+  present(family: Family): readonly { labels: Readonly<Record<string, string | number>>; value: number }[] {
+    return this.#families.get(family.name)?.get().values ?? [];
+  }
+
   /** Everything in the Prometheus text format 0.0.4. */
   text(): Promise<string> {
     return this.#registry.metrics();

@@ -29,6 +29,9 @@ const PROBE = 100;
 /** A Redis that was never there is told of after this many milliseconds: the connection takes a moment. */
 const GRACE = 500;
 
+/** A timer that is late by this many milliseconds tells that this process was busy. */
+const LAG = 10;
+
 const nameOf = (algorithm: LimitAlgorithm): string => `sluice_${LIMIT_SCRIPTS[algorithm].letter}`;
 
 /**
@@ -125,9 +128,13 @@ export class Authority {
   }
 
   /** One timer for all: everybody has the same time budget, so deadlines come in order. */
-  #watch(ms: number): void {
-    // Replies that came while this process itself was busy are read before anybody is given up.
-    this.#deadline = setTimeout(() => setImmediate(() => this.#expire()), ms);
+  #watch(ms: number, extended = false): void {
+    const due = performance.now() + ms;
+    this.#deadline = setTimeout(() => {
+      // A process that was busy itself blames nobody: it sends and reads first what it had no time for.
+      if (!extended && performance.now() - due > LAG) this.#watch(LAG, true);
+      else setImmediate(() => this.#expire());
+    }, ms);
   }
 
   #expire(): void {

@@ -2,7 +2,7 @@ import type { Verdict } from '../contracts/stores.ts';
 import { PROBES, RECORD_HEAD } from './layout.ts';
 import { Locks } from './locks.ts';
 import type { SharedMemory } from './shared-memory.ts';
-import { LOST } from './slots.ts';
+import { LOST, SOON } from './slots.ts';
 
 /** Int32 words of a record: key, who is giving it to another key (0 = nobody), then a lane for each worker. */
 const OWNER = 2;
@@ -48,7 +48,7 @@ export class Lanes {
       if (!Number.isNaN(left)) return left;
     }
     const stripe = (lo >>> 0) % this.#count;
-    if (!this.#locks.take(stripe)) return LOST;
+    if (!this.#locks.take(stripe)) return SOON;
     try {
       return this.#enter(hi, lo, cost, amount);
     } finally {
@@ -85,7 +85,7 @@ export class Lanes {
       if (isKept && left >= 0) return left;
       Atomics.sub(int32, lane, cost);
       if (!isKept) return LOST;
-      if (round === ROUNDS || this.#sum(at) + cost > amount) return -1;
+      if (round === ROUNDS || this.#sum(at) + cost > amount) return SOON;
       // Not all at the same pace.
       for (let i = this.#worker * round * 10; i > 0; i--) Atomics.load(int32, lane);
     }
@@ -106,7 +106,7 @@ export class Lanes {
       const left = this.#add(found, hi, lo, cost, amount);
       if (!Number.isNaN(left)) return left;
       // Marked still: it may yet stay with this key.
-      if (int32[found] === hi && int32[found + 1] === lo) return LOST;
+      if (int32[found] === hi && int32[found + 1] === lo) return SOON;
     }
     let record = (lo >>> 0) % this.#count;
     for (let i = 0; i < PROBES; i++) {

@@ -3,13 +3,10 @@ import { clockFrom, milliseconds } from './clock.ts';
 import { KeyHash } from './key-hash.ts';
 import { Lanes } from './lanes.ts';
 import type { SharedMemory } from './shared-memory.ts';
-import { Slots } from './slots.ts';
+import { Slots, SOON } from './slots.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { Windows } from './windows.ts';
 import { WordDirectory } from './words.ts';
-
-/** Milliseconds after which to ask again, where nobody can know. */
-const SOON = 1_000;
 
 export interface SharedLimitsOptions {
   readonly memory: SharedMemory;
@@ -114,7 +111,7 @@ class Rated implements Bucket {
   #takeCommon(cost: number): Verdict {
     this.#full();
     const verdict = this.#common < 0 ? NaN : this.#algorithm.charge(this.#common, 0, 0, cost);
-    return Number.isNaN(verdict) ? -SOON : verdict;
+    return Number.isNaN(verdict) ? SOON : verdict;
   }
 
   give(key: string, cost: number): void {
@@ -146,9 +143,9 @@ class InFlight implements Bucket {
   take(key: string, cost: number): Verdict {
     this.#hash.of(key);
     const left = this.#lanes.take(this.#hash.hi, this.#hash.lo, cost, this.#amount);
-    if (left >= 0) return left;
-    if (Number.isNaN(left)) this.#full();
-    return -SOON;
+    if (!Number.isNaN(left)) return left;
+    this.#full();
+    return SOON;
   }
 
   give(key: string, cost: number): void {

@@ -1,8 +1,8 @@
 import { LOCKS } from './layout.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
-/** Tries before a lock counts as not to be had: some 100 us, longer than any holder that runs needs. */
-const SPINS = 5_000;
+/** Tries before a lock counts as not to be had: some 500 us, far longer than any holder that runs needs. */
+const SPINS = 25_000;
 
 /**
  * Locks between processes, one for each stripe of the tables. A lock holds the name of its owner, so that the primary

@@ -3,8 +3,10 @@ import { PROBES, SLOT_SIZE } from './layout.ts';
 import { Locks } from './locks.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
-/** Answers that are no verdict. */
+/** An answer that is no verdict: the key has no slot. */
 export const LOST = NaN;
+/** The verdict where nobody can know better: to ask again after a second. */
+export const SOON: Verdict = -1_000;
 
 /** 64-bit words of a slot: its key, its state, and what else `windows.ts` keeps. */
 export const STATE = 1;
@@ -91,7 +93,8 @@ export class Slots {
 
   #enter(algorithm: Algorithm, hi: number, lo: number, cost: number): Verdict {
     const stripe = (lo >>> 0) % this.#count;
-    if (!this.#locks.take(stripe)) return LOST;
+    // Its owner is stopped, or dead and soon cleared away. Only a refusal is safe: the key may have a slot by then.
+    if (!this.#locks.take(stripe)) return SOON;
     try {
       const found = this.find(hi, lo);
       const verdict = found < 0 ? LOST : algorithm.charge(found, hi, lo, cost);

@@ -24,9 +24,11 @@ const config = (redis: RedisServer, precision: string, timeout: string) => ({
 
 async function start(precision: string, timeout = '1000ms') {
   const redis = await startRedis();
-  const gateways: Gateway[] = [];
-  for (let i = 0; i < NODES; i++)
-    gateways.push(await startGateway({ config: config(redis, precision, timeout), workers: 2 }));
+  const gateways = await Promise.all(
+    Array.from({ length: NODES }, () =>
+      startGateway({ config: config(redis, precision, timeout), workers: 2 }),
+    ),
+  );
   await expect.poll(() => redis.cli('zcard', 'sluice:nodes'), { timeout: 10_000 }).toBe(`${NODES * 2}`);
   return { redis, gateways };
 }

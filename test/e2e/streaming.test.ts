@@ -15,6 +15,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { atEnd } from '../support/cleanup.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
 import { EDGES, expectMetric, joined, peakRss, startProxy, startRawOrigin, through } from './proxying.ts';
+import { HIDE_KOFFI } from '../support/hide-koffi.ts';
 
 const GB = 1 << 30;
 const MB = 1 << 20;
@@ -219,13 +220,3 @@ test('without koffi the gateway says so, and serves', async () => {
   const reply = await fetch(`${gateway.url}/o/up/0`, { method: 'POST', body });
   expect(await reply.text()).toBe(String(body.length));
 });
-
-/** What an installation with `--omit=optional` is to Node. */
-const HIDE_KOFFI = `
-  const loader = require('node:module');
-  const resolve = loader._resolveFilename;
-  loader._resolveFilename = function (name, ...rest) {
-    if (name === 'koffi') throw new Error('Cannot find module');
-    return resolve.call(this, name, ...rest);
-  };
-`;

@@ -8,6 +8,7 @@ import { commonName, handshake } from '../e2e/secure.ts';
 import { createAuthority, type Certificate } from '../support/certs.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { freePort } from '../support/ports.ts';
+import { openDoor } from './door-support.ts';
 
 type Pair = Pick<Certificate, 'cert' | 'key'>;
 
@@ -48,7 +49,7 @@ async function open(edge: 'uws' | 'node', ...first: Pair[]) {
         },
       },
     });
-  const listeners = new Listeners(false, noRuntime, () => undefined);
+  const listeners = new Listeners(false, noRuntime, openDoor(), () => undefined);
   atEnd(() => {
     listeners.stopListening();
     listeners.close();

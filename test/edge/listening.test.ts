@@ -16,6 +16,7 @@ import { Meter } from '../../src/observe/metrics.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
+import { openDoor } from './door-support.ts';
 
 const cacheDir = mkdtempSync(join(tmpdir(), 'sluice-edge-'));
 afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
@@ -44,6 +45,7 @@ async function listening(make: (options: EdgeOptions) => Edge, maxConnections = 
     timeouts: { header: 10_000, idle: 60_000 },
     headerBytes: 16_384,
     maxConnections,
+    door: openDoor(),
     receiveBuffer: 212_992,
     warn: () => undefined,
   });
@@ -113,6 +115,7 @@ describe.each(Object.entries(EDGES))('the edge %s', (_, make) => {
       timeouts: { header: 10_000, idle: 60_000 },
       headerBytes: 16_384,
       maxConnections: 3,
+      door: openDoor(),
       receiveBuffer: 0,
       warn: () => undefined,
     });

@@ -27,6 +27,15 @@ describe('a head over bytes', () => {
     expect(head.block().bytes).toBe(bytes);
   });
 
+  test('replace takes out all of several names and adds lines', () => {
+    const head = headOf();
+    head.add('x-new', '1');
+    head.replace(['set-cookie', 'x-empty'], 'x-empty: 2\r\n');
+    expect(textOf(head)).toBe('Content-Type: text/plain\r\nx-new: 1\r\nx-empty: 2\r\n');
+    head.replace(['missing'], 'a: 1\r\n');
+    expect(textOf(head)).toMatch(/x-empty: 2\r\na: 1\r\n$/);
+  });
+
   test('set replaces all of a name, add keeps them, remove takes them; other lines stay as they came', () => {
     const head = headOf();
     head.set('set-cookie', 'c=3');

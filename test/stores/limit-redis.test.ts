@@ -76,6 +76,27 @@ describe('exact', () => {
     await expect.poll(() => redis.cli('keys', 'gw:*:{r/l:k}'), { timeout: 5_000 }).toBe('');
   });
 
+  test('a clock that jumps back an hour (another server) stops no bucket for an hour', async () => {
+    const { redis, a } = await pair();
+    const [sec = '0'] = redis.cli('time').split('\n');
+    const ahead = Number(sec) + 3_600;
+    redis.cli('set', 'sluice:t:{r/l:k}', `${ahead}000000 10.0 0 0 1000000000 1000000000`);
+    const bucket = a.store.bucket(rule({ amount: 10, periodMs: 1_000 }));
+    expect(await bucket.take('k', 1)).toBeLessThan(0);
+    await sleep(250);
+    expect(await bucket.take('k', 1)).toBeGreaterThanOrEqual(0);
+    for (const [letter, algorithm] of [
+      ['f', 'fixed-window'],
+      ['s', 'sliding-window'],
+    ] as const) {
+      redis.cli('set', `sluice:${letter}:{r/l:k}`, `${ahead * 2} 10 0 0`);
+      const windows = a.store.bucket(rule({ algorithm, amount: 10, periodMs: 500 }));
+      expect(await windows.take('k', 1)).toBeLessThan(0);
+      await sleep(1_001);
+      expect(await windows.take('k', 1)).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   test('the lanes of a process that died are free again', async () => {
     const { redis, a, b } = await pair();
     const [first, second] = [a, b].map(({ store }) => store.bucket(rule({ algorithm: 'concurrency' })));

@@ -42,7 +42,8 @@ async function byBytes(socket: Socket, bytes: string, ms: number): Promise<void>
 }
 
 const ACTS: Readonly<Record<FaultName, (socket: Socket) => void>> = {
-  none: (socket) => socket.end(GOOD),
+  // The connection stays, so that the next request may find it stale.
+  none: (socket) => socket.write(text('fine')),
   resets: (socket) => void socket.resetAndDestroy(),
   'half-closes': (socket) => socket.end(),
   stalls: () => undefined,

@@ -22,6 +22,9 @@ export function tellerOf(kind: Site['rateLimitHeaders']): Tell | null {
   }
 }
 
+const STANDARD = ['ratelimit-policy', 'ratelimit'];
+const LEGACY = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'];
+
 const seconds = (ms: number): number => Math.ceil(ms / 1000);
 const left = ({ verdict }: Take): number => (verdict > 0 ? verdict : 0);
 const isAnswered = ({ verdict }: Take): boolean => !Number.isNaN(verdict);
@@ -46,8 +49,7 @@ function tellStandard(reply: ReplyHead, { last }: Ledger): void {
     states = states === '' ? state : `${state}, ${states}`;
   }
   if (states === '') return;
-  reply.set('ratelimit-policy', policies);
-  reply.set('ratelimit', states);
+  reply.replace(STANDARD, `ratelimit-policy: ${policies}\r\nratelimit: ${states}\r\n`);
 }
 
 /** X-RateLimit-*: one limit only, the one that allows least. Reset is in seconds from now. */
@@ -57,7 +59,10 @@ function tellLegacy(reply: ReplyHead, { last }: Ledger): void {
     if (isAnswered(take) && !take.tariff.shadow && (least === null || left(take) <= left(least)))
       least = take;
   if (least === null) return;
-  reply.set('x-ratelimit-limit', String(least.tariff.capacity));
-  reply.set('x-ratelimit-remaining', String(left(least)));
-  reply.set('x-ratelimit-reset', String(seconds(least.resetMs)));
+  reply.replace(
+    LEGACY,
+    `x-ratelimit-limit: ${least.tariff.capacity}\r\n` +
+      `x-ratelimit-remaining: ${left(least)}\r\n` +
+      `x-ratelimit-reset: ${seconds(least.resetMs)}\r\n`,
+  );
 }
