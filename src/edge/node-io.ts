@@ -113,10 +113,10 @@ export class NodeIo implements Source, Downstream {
     }
     this.x.bytesOut += chunk.length;
     // The bytes are the caller's again when this returns.
-    const copy = chunk.length === 0 ? null : Buffer.from(chunk);
-    if (last) res.end(copy);
-    else if (copy === null) res.flushHeaders();
-    else return res.write(copy);
+    const copy = chunk.length === 0 ? EMPTY : Buffer.from(chunk);
+    // Nothing, written, sends the head alone; `flushHeaders` would write it as UTF-8.
+    if (!last) return res.write(copy);
+    res.end(copy);
     return true;
   }
 

@@ -5,8 +5,15 @@ import { startRawOrigin } from './proxying.ts';
 
 /** What the origin answers, by path. */
 const answers = new Map<string, string>();
+/** What it sends in two segments. */
+const halves = new Map<string, { first: string; second: string }>();
 const scripted = () =>
   startRawOrigin((request, socket: Socket) => {
+    const { first, second } = halves.get(request.split(' ')[1]!) ?? {};
+    if (first !== undefined) {
+      socket.write(first, 'latin1');
+      return void setTimeout(() => socket.write(second!, 'latin1'), 50);
+    }
     const text = answers.get(request.split(' ')[1]!) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
     socket.write(Buffer.from(text, 'latin1'));
   });
@@ -53,6 +60,25 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
       expect(reply.get('date')).toMatch(new RegExp(`^[^,]+, [^,]+ ${new Date().getUTCFullYear()} [^,]+$`));
       for (const name of ['x-hop', 'upgrade', 'trailer']) expect(reply.get(name)).toBeUndefined();
       expect(reply.get('keep-alive') ?? '').not.toContain('999');
+    });
+
+    test.each([600, 999])(
+      'a status of %i, which no client knows how to take, answers 502',
+      async (status) => {
+        answers.set(`/status/${status}`, `HTTP/1.1 ${status} Odd\r\nContent-Length: 2\r\n\r\nok`);
+        const reply = await edge.ask(head(`GET /status/${status}`));
+        expect(reply.status).toBe(502);
+        expect(reply.body.toString()).toContain('urn:sluice:problem:bad_reply');
+      },
+    );
+
+    test('bytes beyond ASCII stay as they are when the head goes out before any byte of the body', async () => {
+      const high = String.fromCharCode(...Array.from({ length: 128 }, (_, i) => 128 + i));
+      const first = `HTTP/1.1 200 OK\r\nX-High: a${high}b\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      halves.set('/high', { first, second: '2\r\nok\r\n0\r\n\r\n' });
+      const reply = await edge.ask(head('GET /high'));
+      expect(reply.get('x-high')).toBe(`a${high}b`);
+      expect(reply.body.toString()).toBe('ok');
     });
 
     test('duplicates stay apart and bytes beyond ASCII stay as they are', async () => {

@@ -21,7 +21,7 @@ const NO_REPLY = { status: 0, block: '', body: '', untilClose: false, keepAlive:
 const WAITING: PlainReply = { ...NO_REPLY, state: 'waiting' };
 const BAD: PlainReply = { ...NO_REPLY, state: 'bad' };
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/;
 const HOP_BY_HOP =
   /^(te|date|upgrade|trailer|connection|keep-alive|content-length|proxy-connection|transfer-encoding|proxy-authenticate)$/;

@@ -97,7 +97,7 @@ describe.each(['uws', 'node'] as const)('replies of a hostile origin, through th
     'reach the client as they are, or as a problem document, or cut',
     async () => {
       const wrong = await campaign(cases, Math.ceil(casesOf('replies') / 2), WIDTH, run);
-      expect(wrong.slice(0, 5)).toEqual([]);
+      expect(wrong).toEqual([]);
       expect(gateway.workers()).toEqual(workers);
       expect(gateway.output).not.toMatch(/"level":"(error|fatal)"/);
     },

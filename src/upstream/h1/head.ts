@@ -124,7 +124,7 @@ export class HeadParser {
       else if (!(i === 8 && byte === SPACE) && !(i === 12 && (byte === SPACE || byte === CR)))
         return this.#bad('its status line is malformed');
     }
-    if (status < 100) return this.#bad('its status is out of range');
+    if (status < 100 || status > 599) return this.#bad('its status is out of range');
     this.status = status;
     return this.#lineEnd(bytes, at + 12, end);
   }
