@@ -179,6 +179,26 @@ test('rewrite: path and query change on the way, the route does not', async () =
   expect((await example.gateway.waitForRequest({ route: 'photos' }))['path']).toBe('/u/7/photos/2024/1.jpg');
 });
 
+test('limit: by address, by tenant and in flight, wrong passwords, and one for all other routes', async () => {
+  const example = await start('limit');
+  const { ask } = example;
+  const times = async (n: number, ...asked: Parameters<typeof ask>) => {
+    const replies = await Promise.all(Array.from({ length: n }, () => ask(...asked)));
+    return replies.map(({ status }) => status);
+  };
+  const catalogue = await ask('GET /catalogue/x');
+  expect(catalogue.get('ratelimit-policy')).toBe('"token-bucket:ip";q=20;w=2');
+  expect(await times(40, 'GET /catalogue/x')).toEqual(expect.arrayContaining([200, 429]));
+  const exported = await ask('GET /exports/x', 'X-Tenant: acme');
+  expect(exported.get('ratelimit')).toMatch(
+    /^"tenant-hour";r=999;t=\d+, "tenant-exports";r=1, "trial";r=4;t=\d+$/,
+  );
+  for (let i = 0; i < 6; i++) await ask('GET /exports/x', 'X-Tenant: acme');
+  expect(await example.gateway.waitForRequest({ limit: 'trial' })).toMatchObject({ status: 200 });
+  for (let i = 0; i < 9; i++) expect((await ask('GET /login')).status).toBe(200);
+  expect((await ask('GET /api/x')).get('ratelimit-policy')).toBe('"per-consumer";q=600;w=60');
+});
+
 test('jwt: tokens of a provider by its key set, and of a service by one key, from cookie and query too', async () => {
   const key = await makeKey('k1', 'ES256');
   const issuer = await startIssuer(key);
