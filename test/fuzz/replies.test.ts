@@ -13,7 +13,7 @@ import { campaign, casesOf, escaped, LIMIT_MS } from './settings.ts';
 
 const WIDTH = 384;
 /** The gateway gives up on an origin long before. */
-const HANG_MS = 8000;
+const HANG_MS = 20_000;
 
 interface Case {
   readonly reply: Buffer;
@@ -191,7 +191,7 @@ const configOf = (edge: string, port: number) => ({
       id: 'origin',
       targets: [{ url: `http://127.0.0.1:${port}` }],
       connections: { max: 1024 },
-      timeouts: { connect: '2s', firstByte: '2s', request: '3s', idle: '2s' },
+      timeouts: { connect: '5s', firstByte: '8s', request: '10s', idle: '4s' },
     },
   ],
   routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],
