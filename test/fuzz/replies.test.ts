@@ -216,7 +216,7 @@ function startEndlessOrigin() {
       const endless = ENDLESS[/ \/(\S+) /.exec(data.toString())?.[1] ?? ''];
       socket.write(endless?.start ?? OK);
       if (endless !== undefined) flood(socket, endless.piece.repeat(64), 10_000_000);
-      else timer = setInterval(() => socket.writable && socket.write('X-A: a\r\n'), 20);
+      else timer = setInterval(() => socket.writable && socket.write('X-A: a\r\n'), 100);
     });
   });
 }
