@@ -23,6 +23,7 @@ import { spreadBans } from './control/bans.ts';
 import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { JwksFetcher } from './control/jwks.ts';
 import { Kept } from './control/kept.ts';
 import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
@@ -135,6 +136,7 @@ class Primary {
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
+    const jwks = new JwksFetcher(facts, this.#log);
     const targets = new TargetWatch({ facts, log: this.#log });
     spreadBans(facts);
     logLimitStore(facts, fleet, this.#log);
@@ -144,7 +146,7 @@ class Primary {
       config,
       records: new MemoryRecords(),
       facts,
-      publish: (next) => watched.publish(next),
+      publish: jwks.around(config, (next) => watched.publish(next)),
       log: this.#log,
     });
     const publish = (next: GatewayConfig) => kept.overlay.publishFile(next);

@@ -6,6 +6,7 @@ const RESTART_ONLY = [
   'admin.host',
   'admin.port',
   'workers',
+  'verifyThreads',
   'store.kind',
   'store.memory',
   'limits.headerBytes',

@@ -52,7 +52,7 @@ describe('keys and types', () => {
 describe('not in this version', () => {
   const words = ['not in this version'];
   run([
-    ['a policy', inRoute('policies: { jwt: {} }'), ['7:17 routes.0.policies.jwt', 'jwt is', ...words]],
+    ['a policy', inRoute('policies: { waf: {} }'), ['7:17 routes.0.policies.waf', 'waf is', ...words]],
     ['a policy of the root', 'version: 1\npolicies:\n  waf: {}\n', ['3:3 policies.waf', ...words]],
     [
       'a listener',
