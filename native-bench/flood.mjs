@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { freePort, servingPid, startPinned, stopAll, untilListening } from './processes.mjs';
 
 const SECONDS = 6;
-const CONNECTIONS = 256;
+const CONNECTIONS = 1_500;
 
 async function main(rates) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-flood-'));

@@ -32,6 +32,7 @@ import { addressOf, cannotListen } from './control/ports.ts';
 import { Publisher } from './control/publish.ts';
 import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
+import { openRecords } from './control/records.ts';
 import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
 import { makeSharedState, reclaimFor } from './control/shared-state.ts';
@@ -41,7 +42,6 @@ import { ConfigWatch } from './control/watch.ts';
 import { WatchedPublish } from './control/watched-publish.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
-import { MemoryRecords } from './stores/memory-records.ts';
 
 export interface RunOptions {
   /** The configuration file. */
@@ -144,7 +144,7 @@ class Primary {
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
     const kept = new Kept({
       config,
-      records: new MemoryRecords(),
+      records: openRecords(config, this.#log),
       facts,
       publish: jwks.around(config, (next) => watched.publish(next)),
       log: this.#log,

@@ -8,6 +8,7 @@ const RESTART_ONLY = [
   'workers',
   'verifyThreads',
   'store.kind',
+  'store.dir',
   'store.memory',
   'limits.headerBytes',
   'limits.receiveBuffer',
