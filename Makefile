@@ -27,7 +27,7 @@ test: $(BUILT) ## Run every test; the last line is "N passed, N failed"
 	@npm test --silent
 
 .PHONY: conformance
-conformance: $(BUILT) ## Send a corpus of HTTP/1.1 vectors through both edges (where the corpus is at hand)
+conformance: $(BUILT) ## Send corpora of HTTP/1.1 messages and of tokens through the gateway (where the corpus is at hand)
 	@exec node test/conformance/run.mjs
 
 .PHONY: fuzz

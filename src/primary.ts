@@ -23,6 +23,7 @@ import { spreadBans } from './control/bans.ts';
 import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
+import { JwksFetcher } from './control/jwks.ts';
 import { Kept } from './control/kept.ts';
 import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
@@ -31,6 +32,7 @@ import { addressOf, cannotListen } from './control/ports.ts';
 import { Publisher } from './control/publish.ts';
 import { readiness } from './control/readiness.ts';
 import type { Phase } from './control/readiness.ts';
+import { openRecords } from './control/records.ts';
 import { Reloader } from './control/reload.ts';
 import type { ReloadReason } from './control/reload.ts';
 import { makeSharedState, reclaimFor } from './control/shared-state.ts';
@@ -40,7 +42,6 @@ import { ConfigWatch } from './control/watch.ts';
 import { WatchedPublish } from './control/watched-publish.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
-import { MemoryRecords } from './stores/memory-records.ts';
 
 export interface RunOptions {
   /** The configuration file. */
@@ -135,6 +136,7 @@ class Primary {
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
+    const jwks = new JwksFetcher(facts, this.#log);
     const targets = new TargetWatch({ facts, log: this.#log });
     spreadBans(facts);
     logLimitStore(facts, fleet, this.#log);
@@ -142,9 +144,9 @@ class Primary {
     const watched = new WatchedPublish(targets, (next) => publisher.publish(placement.apply(next)));
     const kept = new Kept({
       config,
-      records: new MemoryRecords(),
+      records: openRecords(config, this.#log),
       facts,
-      publish: (next) => watched.publish(next),
+      publish: jwks.around(config, (next) => watched.publish(next)),
       log: this.#log,
     });
     const publish = (next: GatewayConfig) => kept.overlay.publishFile(next);

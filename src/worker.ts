@@ -1,6 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { RevocationTable } from './auth/revocation-table.ts';
 import { SessionTable } from './auth/session-table.ts';
+import { ThreadVerifier } from './auth/verifier.ts';
 import type { Channel, ToPrimary, ToWorker } from './contracts/messages.ts';
 import type { LimitStore } from './contracts/stores.ts';
 import { Door } from './edge/door.ts';
@@ -17,7 +19,6 @@ import { makeLogger } from './observe/logger.ts';
 import { Meter } from './observe/metrics.ts';
 import { Output } from './observe/output.ts';
 import { watchWorker } from './observe/standard.ts';
-import { inertServices } from './lib/inert.ts';
 import { flight, report } from './pipeline/reply.ts';
 import { compile } from './runtime/compile.ts';
 import { secretParameters } from './runtime/authentication.ts';
@@ -31,6 +32,9 @@ import { RedisLimits } from './stores/limit-redis.ts';
 import { openEmbedded } from './stores/open.ts';
 import type { Embedded } from './stores/open.ts';
 
+/** Program of the threads. */
+const VERIFY = fileURLToPath(new URL('./verify.js', import.meta.url));
+
 /** The parts that do a worker's work; wired here and nowhere else. */
 function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log: Logger): Work {
   const current = new Current();
@@ -42,9 +46,10 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   const embedded = openStores(env, meter, log);
   const upstreams = new Upstreams(new Keep(), facts, embedded.words, meter);
   const limits = openLimits(env, embedded.limits, meter, facts);
+  let threads = 1;
   const services = makeServices(meter, limits, {
-    ...inertServices.auth,
     facts,
+    verifier: new ThreadVerifier(VERIFY, () => threads),
     sessions: new SessionTable(facts),
     revocations: new RevocationTable(facts),
   });
@@ -64,6 +69,7 @@ function assemble(env: WorkerEnvironment, facts: FactBoard, output: Output, log:
   });
   return {
     compile(snapshot) {
+      threads = snapshot.config.verifyThreads;
       listeners.prepare(snapshot.config);
       limits.use(snapshot.config.store);
       return compile(snapshot, { upstreams, observer, services });

@@ -26,6 +26,7 @@ export function problem(
   const { status, title } = FAULTS[code];
   const type = `urn:sluice:problem:${code}`;
   const document = { type, title, status, detail: detail ?? title, instance: reply.request.id, ...members };
+  if (status === 503) reply.header('retry-after', '1');
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')

@@ -1,6 +1,7 @@
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { FaultCode } from '../contracts/fault.ts';
+import { StoreAway } from '../contracts/records.ts';
 import { problem, Refusal } from './refusal.ts';
 
 /** A running admin port. */
@@ -27,6 +28,7 @@ export function makeAdmin(
   app.setNotFoundHandler((_, reply) => problem(reply, 'not_found', 'The admin API has no such resource.'));
   app.setErrorHandler((error, _, reply) => {
     if (error instanceof Refusal) return problem(reply, error.code, error.message, error.members);
+    if (error instanceof StoreAway) return problem(reply, 'store_away');
     const code = codeOf(error);
     if (code === 'internal') report(error);
     return problem(reply, code);

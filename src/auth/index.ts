@@ -1,5 +1,6 @@
 import type { Authenticator } from '../contracts/auth.ts';
 import { basic } from './basic.ts';
+import { jwt } from './jwt.ts';
 import { key } from './key.ts';
 import { session } from './session.ts';
 
@@ -21,4 +22,9 @@ export const sealed = <O>(each: Authenticator<O>): AnyAuthenticator => ({
 });
 
 /** Every authenticator. The order of this list is the order in which they are asked. */
-export const AUTHENTICATORS: readonly AnyAuthenticator[] = [sealed(key), sealed(session), sealed(basic)];
+export const AUTHENTICATORS: readonly AnyAuthenticator[] = [
+  sealed(jwt),
+  sealed(key),
+  sealed(session),
+  sealed(basic),
+];

@@ -2,6 +2,7 @@ import { parseCidr } from '../lib/cidr.ts';
 import { checkAuth } from './check-auth.ts';
 import { checkConsumers } from './check-consumers.ts';
 import { checkFallbacks } from './check-fallback.ts';
+import { checkJwt } from './check-jwt.ts';
 import { checkListen } from './check-listen.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -32,6 +33,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
   checkUpstreams(data, report);
   checkFallbacks(data, report, warn);
   checkRoutes(data, report);
+  checkJwt(data, warn);
 }
 
 function checkIds(data: Raw, list: string, report: Report): void {

@@ -35,6 +35,7 @@ const OVERRIDES: readonly Override[] = [
     read: number,
   },
   { variable: 'SLUICE_WORKERS', flag: 'workers', option: '--workers', path: ['workers'], read: number },
+  { variable: 'SLUICE_VERIFY_THREADS', path: ['verifyThreads'], read: number },
   { variable: 'SLUICE_EDGE', flag: 'edge', option: '--edge', path: ['listen', 'http', 'edge'], read: text },
   {
     variable: 'SLUICE_LOG_LEVEL',

@@ -10,7 +10,7 @@ import { isMap, mapOf, textsOf, type Raw } from './raw.ts';
 import { remedy } from './suggest.ts';
 
 /** Policies that the contract names and this version does not have: using one is an error, never a silent no-op. */
-const PLANNED: ReadonlySet<string> = new Set(['waf', 'jwt', 'cache', 'mirror']);
+const PLANNED: ReadonlySet<string> = new Set(['waf', 'cache', 'mirror']);
 
 /** Where a `policies` map stands: at the root, or in a route. */
 export interface Place {

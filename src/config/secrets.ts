@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { issuersIn } from './check-jwt.ts';
 import type { Path, Report } from './mistakes.ts';
 import { getIn, isMap, listOf, mapOf, setIn, type Raw } from './raw.ts';
 
@@ -14,9 +15,10 @@ export interface Inlined {
 }
 
 /**
- * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of
- * cookies, addresses and credentials of the store, and the certificates and keys of upstreams, of the store and of the TLS listener, where
- * a bare path means its file too. Paths are relative to the configuration file.
+ * Puts the contents of files in place of `{ file: PATH }` where secrets may stand: admin tokens, keys of cookies,
+ * addresses and credentials of the store, the certificates and keys of upstreams, of the store and of the TLS
+ * listener, and keys of token issuers. Where only PEM may stand, a bare path means its file too. Paths are relative
+ * to the configuration file.
  */
 export function inlineFiles(
   data: Readonly<Record<string, unknown>>,
@@ -77,6 +79,7 @@ function places(data: Readonly<Record<string, unknown>>): Place[] {
     ...keys,
     ...certificates,
     { path: [...https, 'clientCa'], bare: true },
+    ...issuerKeys(data),
   ];
 }
 
@@ -89,6 +92,13 @@ function storePlaces(store: Raw): Place[] {
     ...['ca', 'cert', 'key'].map((name): Place => ({ path: ['store', 'tls', name] })),
   ];
 }
+
+/** Keys of token issuers. */
+const issuerKeys = (data: Raw): Place[] =>
+  issuersIn(data).flatMap(({ path }): Place[] => [
+    { path: [...path, 'publicKey'], bare: true },
+    { path: [...path, 'secret'], trim: true },
+  ]);
 
 function read(file: string, complain: (message: string) => void): string | null {
   try {

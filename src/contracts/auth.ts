@@ -95,8 +95,8 @@ export interface AuthServices {
 
 /** Work that is too dear for an event loop: done by threads that yield to traffic. */
 export interface Verifier {
-  /** Starts the threads, once; a gateway that never asks has none. */
-  start(threads: number): void;
+  /** Starts the threads, once; a gateway that never asks has none. To be called when a configuration is compiled. */
+  start(): void;
   /**
    * Whether the signature of a compact JWS is good. Null = the queue is full. The promise never rejects; it gives
    * null when the answer did not come in time.

@@ -136,6 +136,12 @@ export const envelope = z.strictObject({
     .union([z.literal('auto'), z.int().min(1).max(256)], 'workers is auto or a number from 1 to 256')
     .default('auto')
     .describe('Proxy processes; auto = one per core.'),
+  verifyThreads: z
+    .int('a number of threads is a whole number from 1 to 64')
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Threads of each worker that check signatures of tokens; none without authentication.'),
   drain: duration.prefault('10s').describe('How long requests in flight may take after SIGTERM.'),
   drainDelay: duration
     .prefault('0s')

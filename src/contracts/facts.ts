@@ -25,8 +25,8 @@ export interface FactValues {
   readonly jwks: {
     /** Usable public keys (RFC 7517); null = it could never be fetched. */
     readonly keys: readonly Readonly<Record<string, unknown>>[] | null;
-    /** When the last attempt began, in milliseconds since 1970. */
-    readonly askedAt: number;
+    /** Before this time (milliseconds since 1970) no unknown key makes the primary ask the issuer again. */
+    readonly askAgainAt: number;
   };
   /** A token names a key that is not in the set; id: URL of the key set. From workers. */
   readonly 'unknown-kid': Readonly<Record<never, never>>;

@@ -54,6 +54,7 @@ export const FAULTS = Object.freeze({
   ),
   upstream_busy: kind(503, 'gateway', 'The upstream is at its limit', 'connection_limit_reached'),
   auth_unavailable: kind(503, 'gateway', 'Callers cannot be identified at the moment'),
+  store_away: kind(503, 'gateway', 'The store cannot be reached'),
   connect_timeout: kind(
     504,
     'upstream',

@@ -8,9 +8,12 @@ export interface StoredRecord {
   readonly expires: number | null;
 }
 
+/** The store cannot be reached, or refused the work; nothing was changed as far as is known. */
+export class StoreAway extends Error {}
+
 /**
  * Small records by kind and id: in the primary's memory, in a file, or in Redis. The primary alone uses it.
- * Every promise rejects when the store cannot be reached; then nothing was changed.
+ * Every promise rejects with `StoreAway` when the store cannot be reached; then nothing was changed.
  */
 export interface Records {
   /** Whether a restart finds them again. */

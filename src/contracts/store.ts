@@ -37,6 +37,13 @@ export const store = z.strictObject({
     .default('embedded')
     .describe('Where limits are counted: embedded = in this node; redis = in a Redis that many nodes share.'),
   memory: memory.prefault({}).describe('Memory in which the workers of a node count, whatever the kind.'),
+  dir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder where an embedded store keeps what the admin API changes; without it a restart forgets that.',
+    ),
   url: url.optional().describe('Address of the Redis; with cluster: of any node of it.'),
   urls: z.array(url).min(1).optional().describe('Addresses of several nodes of a Redis Cluster.'),
   cluster: z.boolean().default(false).describe('Whether it is a Redis Cluster.'),

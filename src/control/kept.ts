@@ -22,14 +22,24 @@ export class Kept {
   readonly sessions: SessionKeeper;
   readonly revocations: RevocationList;
 
+  readonly #log: Logger;
+
   constructor({ config, records, facts, publish, log }: KeptOptions) {
+    this.#log = log;
     this.overlay = new Overlay(config, { publish, records, log });
     this.sessions = new SessionKeeper(records, facts, log);
     this.revocations = new RevocationList(records, facts, log);
   }
 
-  /** Reads what earlier runs and other nodes have left. Rejects when the store cannot be reached. */
+  /**
+   * Reads what earlier runs and other nodes have left. A node starts without it when the store is away, and reads it
+   * when the store is back.
+   */
   async load(): Promise<void> {
-    await Promise.all([this.overlay.load(), this.sessions.load(), this.revocations.load()]);
+    try {
+      await Promise.all([this.overlay.load(), this.sessions.load(), this.revocations.load()]);
+    } catch {
+      this.#log.error('the store is away: consumers of the API, sessions and revocations are not known yet');
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { GatewayConfig } from '../contracts/config.ts';
@@ -103,6 +104,7 @@ export class Overlay {
       const after = new Map(this.#consumers);
       if (record === null) after.delete(id);
       else for (const [key, value] of this.#read(id, record)) after.set(key, value);
+      if (isDeepStrictEqual(after, this.#consumers)) return;
       this.#consumers = after;
       const outcome = await this.#options.publish(merge(this.#file, after));
       const { log } = this.#options;

@@ -3,7 +3,7 @@ import { isFault } from '../contracts/auth.ts';
 import type { AuthVerdict, BoundAuthenticator } from '../contracts/auth.ts';
 import { consumerId } from '../contracts/consumer.ts';
 import type { Exchange } from '../contracts/exchange.ts';
-import type { Fault } from '../contracts/fault.ts';
+import { FAULTS, type Fault } from '../contracts/fault.ts';
 import type { Headers, Identity, Reply } from '../contracts/http.ts';
 import type { Count, Hooks, Policy, Site, Step } from '../contracts/policy.ts';
 import { makeIdentity, mergeIdentities } from '../lib/identity.ts';
@@ -106,7 +106,7 @@ function take(verdict: AuthVerdict, turn: Turn, found: Findings): void {
   if (verdict === null) {
     found.isMissing ||= !turn.isOption;
   } else if (isFault(verdict)) {
-    (verdict.code === 'auth_unavailable' ? turn.unavailable : turn.refused).inc();
+    (FAULTS[verdict.code].status === 503 ? turn.unavailable : turn.refused).inc();
     if (turn.isOption) found.optionRefusal ??= verdict;
     else found.refusal ??= verdict;
   } else {

@@ -3,7 +3,7 @@ import type { Exchange } from '../contracts/exchange.ts';
 import type { Hooks, Policy } from '../contracts/policy.ts';
 import { isFieldValue, removeField, setField } from '../lib/fields.ts';
 import { parseTemplate, render, type Template } from '../lib/template.ts';
-import { fieldNameMistake } from './shared/field-names.ts';
+import { fieldNameMistake } from '../lib/field-names.ts';
 
 type Side = 'request' | 'response';
 

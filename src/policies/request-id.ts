@@ -3,7 +3,7 @@ import type { Exchange } from '../contracts/exchange.ts';
 import type { Hooks, Policy } from '../contracts/policy.ts';
 import { setField } from '../lib/fields.ts';
 import { newTraceId } from '../lib/ids.ts';
-import { fieldNameMistake } from './shared/field-names.ts';
+import { fieldNameMistake } from '../lib/field-names.ts';
 
 const DEFAULT_HEADER = 'x-request-id';
 

@@ -1,8 +1,8 @@
-import { unescape as decode } from 'node:querystring';
 import { z } from 'zod';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Hooks, Policy, Site } from '../contracts/policy.ts';
 import { normalisePath } from '../lib/path.ts';
+import { withoutParameters } from '../lib/query.ts';
 
 const path = z
   .string()
@@ -102,20 +102,6 @@ function strip(path: string, prefix: string): string {
 
 /** The query without the parameters named, and with the encoded ones at its end. */
 function changeQuery(query: string, dropped: ReadonlySet<string>, added: string): string {
-  let kept = '';
-  for (let at = 0; at < query.length;) {
-    const and = query.indexOf('&', at);
-    const end = and < 0 ? query.length : and;
-    const piece = query.slice(at, end);
-    if (!dropped.has(nameOf(piece))) kept += kept === '' ? piece : `&${piece}`;
-    at = end + 1;
-  }
+  const kept = withoutParameters(query, dropped);
   return kept === '' || added === '' ? kept + added : `${kept}&${added}`;
-}
-
-/** The parameter's name as an origin reads it (URL standard, application/x-www-form-urlencoded). */
-function nameOf(piece: string): string {
-  const equals = piece.indexOf('=');
-  const name = equals < 0 ? piece : piece.slice(0, equals);
-  return name.indexOf('%') < 0 && name.indexOf('+') < 0 ? name : decode(name.replaceAll('+', ' '));
 }

@@ -2,23 +2,28 @@ import type { RecordKind, Records, StoredRecord } from '../contracts/records.ts'
 
 /** Records of this process: gone when it ends. */
 export class MemoryRecords implements Records {
-  readonly durable: boolean = false;
+  readonly durable = false;
   readonly #kinds = new Map<RecordKind, Map<string, StoredRecord>>();
+  #used: () => void;
+
+  /** @param used Called once, when the first record is put. */
+  constructor(used: () => void = () => undefined) {
+    this.#used = used;
+  }
 
   load(kind: RecordKind): Promise<ReadonlyMap<string, StoredRecord>> {
-    const records = this.of(kind);
-    const now = Date.now();
-    for (const [id, { expires }] of records) if (expires !== null && expires <= now) records.delete(id);
-    return Promise.resolve(new Map(records));
+    return Promise.resolve(new Map(this.living(kind)));
   }
 
   put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
-    this.of(kind).set(id, record);
+    this.set(kind, id, record);
+    this.#used();
+    this.#used = () => undefined;
     return Promise.resolve();
   }
 
   remove(kind: RecordKind, id: string): Promise<void> {
-    this.of(kind).delete(id);
+    this.set(kind, id, null);
     return Promise.resolve();
   }
 
@@ -29,9 +34,18 @@ export class MemoryRecords implements Records {
     return Promise.resolve();
   }
 
-  protected of(kind: RecordKind): Map<string, StoredRecord> {
+  /** Keeps a record; null removes it. */
+  set(kind: RecordKind, id: string, record: StoredRecord | null): void {
     let records = this.#kinds.get(kind);
     if (records === undefined) this.#kinds.set(kind, (records = new Map<string, StoredRecord>()));
-    return records;
+    if (record === null) records.delete(id);
+    else records.set(id, record);
+  }
+
+  /** Those of a kind that have not expired. */
+  *living(kind: RecordKind): Iterable<[id: string, record: StoredRecord]> {
+    const now = Date.now();
+    for (const each of this.#kinds.get(kind) ?? [])
+      if (each[1].expires === null || each[1].expires > now) yield each;
   }
 }

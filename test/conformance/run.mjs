@@ -1,15 +1,14 @@
-// Sends every HTTP/1.1 vector of the shared corpus through the built gateway, once per edge, and compares what
+// Sends the vectors of the shared corpora through the built gateway: tokens (jwt.mjs), and every HTTP/1.1 message,
+// once per edge. Of these it compares what
 // fails with known-failures.json. That list can only shrink: a new failure is an error, and so is a listed one
 // that passes. A message that desynchronises a connection or gives rise to a second request is always an error.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { corpus, finished, start, startGateway } from './gateway.mjs';
+import { runJwt } from './jwt.mjs';
 
-const root = join(import.meta.dirname, '..', '..');
-const corpus = join(root, '..', 'shared', 'corpora');
 const known = JSON.parse(readFileSync(join(import.meta.dirname, 'known-failures.json'), 'utf8'));
 const GUARDED = ['desync', 'extra-request'];
 
@@ -20,6 +19,7 @@ async function main() {
   }
   let clean = true;
   for (const edge of Object.keys(known)) clean = judge(edge, await run(edge)) && clean;
+  clean = (await runJwt()) && clean;
   process.exitCode = clean ? 0 : 1;
 }
 
@@ -27,7 +27,16 @@ async function main() {
 async function run(edge) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-conformance-'));
   const origin = await freePort();
-  const gateway = await startGateway(edge, origin, folder);
+  const gateway = await startGateway(
+    {
+      listen: { http: { host: '127.0.0.1', port: 0, edge } },
+      // The runner waits for 700 ms: what ends with the body's time-out must do so before.
+      limits: { bodyTimeout: '400ms' },
+      upstreams: [{ id: 'origin', targets: [{ url: `http://127.0.0.1:${origin}` }] }],
+      routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],
+    },
+    folder,
+  );
   const out = join(folder, 'out.json');
   try {
     await finished(
@@ -59,44 +68,6 @@ function judge(edge, { rows, verdict }) {
   const guarded = rows.filter(({ outcome }) => GUARDED.includes(outcome));
   for (const { id, outcome } of guarded) console.log(`  ${outcome}: ${id}`);
   return failed.every(({ id }) => id in listed) && passing.length === 0 && guarded.length === 0;
-}
-
-async function startGateway(edge, originPort, folder) {
-  const config = {
-    version: 1,
-    workers: 1,
-    log: { access: false },
-    listen: { http: { host: '127.0.0.1', port: 0, edge } },
-    admin: { port: 0 },
-    // The runner waits for 700 ms: what ends with the body's time-out must do so before.
-    limits: { bodyTimeout: '400ms' },
-    upstreams: [{ id: 'origin', targets: [{ url: `http://127.0.0.1:${originPort}` }] }],
-    routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],
-  };
-  const file = join(folder, 'gateway.yaml');
-  writeFileSync(file, JSON.stringify(config));
-  const child = start([join(root, 'dist', 'cli.js'), 'run', '-c', file], ['ignore', 'pipe', 'inherit']);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const event = line.startsWith('{') ? JSON.parse(line) : {};
-    if (event.msg !== 'listening') continue;
-    child.stdout.resume();
-    return { child, address: new URL(event.http).host };
-  }
-  throw new Error(`the gateway did not start on edge ${edge}`);
-}
-
-function start(args, stdio) {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'));
-  return spawn(process.execPath, args.map(String), { stdio, env: Object.fromEntries(own) });
-}
-
-function finished(child) {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(`the runner ended with ${code}`)),
-    );
-  });
 }
 
 function freePort() {

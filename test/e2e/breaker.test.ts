@@ -119,7 +119,7 @@ test('with an open target the others serve, and neither aborts nor faults of our
     config: {
       version: 1,
       ...joined([
-        through('o', 0, { targets, breaker: { ...RULES, minRequests: 4, errorRatio: '60%', open: '30s' } }),
+        through('o', 0, { targets, breaker: { ...RULES, minRequests: 4, errorRatio: '70%', open: '30s' } }),
         through('slow', 0, { targets: [{ url: bad.url }], breaker: { ...RULES, minRequests: 2 } }),
       ]),
     },

@@ -74,6 +74,27 @@ describe.each(EDGES)('the door of the %s edge', (edge) => {
   });
 });
 
+test.each(EDGES)(
+  'requestsPerIp on the %s edge: who asks too much is banned on every worker, for a while',
+  async (edge) => {
+    const requestsPerIp = { rate: '20/s', ban: '3s' };
+    const gateway = await start(edge, { requestsPerIp });
+    using client = await connect(gateway.port, { from: '127.0.0.9' });
+    let reply;
+    do {
+      await client.send(GET);
+      reply = await client.reply();
+    } while (reply.status === 200);
+    expect(reply.status).toBe(429);
+    expect(Number(reply.get('retry-after'))).toBe(3);
+    expect(reply.get('content-type')).toBe('application/problem+json');
+    await client.untilClosed();
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 2000, interval: 50 }).toBe(0);
+    expect(await ask(gateway, '127.0.0.2')).toBe(200);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 8000, interval: 250 }).toBe(200);
+  },
+);
+
 /** Three attacks of slowhttptest: many connections that send, or read, as slowly as can be. */
 const ATTACKS = {
   'slow headers': ['-H', '-i', '1'],

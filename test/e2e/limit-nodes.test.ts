@@ -66,8 +66,12 @@ test('leased: never more, and what was refused early is there when the leases ha
   const first = count(await flood(gateways, 3 * LIMIT), 200);
   expect(first).toBeLessThanOrEqual(LIMIT);
   expect(first).toBeGreaterThanOrEqual(LIMIT * 0.75);
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  expect(first + count(await flood(gateways, LIMIT), 200)).toBe(LIMIT);
+  let admitted = first;
+  for (let round = 0; round < 6 && admitted < LIMIT; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    admitted += count(await flood(gateways, LIMIT), 200);
+  }
+  expect(admitted).toBe(LIMIT);
 }, 90_000);
 
 test('Redis freezes under load: no error, no long wait, and no more than the limit over all nodes', async () => {

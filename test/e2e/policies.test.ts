@@ -1,7 +1,9 @@
+import { createPrivateKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startGateway, type Gateway, type GatewayOptions } from '../support/gateway.ts';
+import { makeKey, sign, startIssuer, type SigningKey } from '../support/issuer.ts';
 import { startOrigin, type Origin } from '../support/origin.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
@@ -17,8 +19,12 @@ interface Example {
 
 const tested = new Set<string>();
 
-/** Starts the example of that name as it stands in the repository, but for the port of its target. */
-async function start(name: string, options: Omit<GatewayOptions, 'config'> = {}): Promise<Example> {
+/** Starts the example of that name as it stands in the repository, but for the port of its target (and more `ports`). */
+async function start(
+  name: string,
+  options: Omit<GatewayOptions, 'config'> = {},
+  ports: Readonly<Record<string, string>> = {},
+): Promise<Example> {
   tested.add(`${name}.yaml`);
   const origin = await startOrigin((_, response) => {
     response.setHeader('Server', 'origin/1');
@@ -26,7 +32,8 @@ async function start(name: string, options: Omit<GatewayOptions, 'config'> = {})
     response.setHeader('Access-Control-Allow-Origin', 'https://from-the-origin.example');
     response.end('ok');
   });
-  const text = readFileSync(join(folder, `${name}.yaml`), 'utf8');
+  let text = readFileSync(join(folder, `${name}.yaml`), 'utf8');
+  for (const [from, to] of Object.entries(ports)) text = text.replaceAll(from, to);
   expect(text).toContain('127.0.0.1:9001');
   const gateway = await startGateway({ ...options, config: text.replaceAll(':9001', `:${origin.port}`) });
   return {
@@ -170,6 +177,79 @@ test('rewrite: path and query change on the way, the route does not', async () =
   expect(await sent('/u/7/photos/2024/1.jpg')).toBe('/people/7/files/2024/1.jpg?size=small');
   expect(await sent('/u/7/photos/a%20b?size=big&debug=1&x=2')).toBe('/people/7/files/a%20b?x=2&size=small');
   expect((await example.gateway.waitForRequest({ route: 'photos' }))['path']).toBe('/u/7/photos/2024/1.jpg');
+});
+
+test('limit: by address, by tenant and in flight, wrong passwords, and one for all other routes', async () => {
+  const example = await start('limit');
+  const { ask } = example;
+  const times = async (n: number, ...asked: Parameters<typeof ask>) => {
+    const replies = await Promise.all(Array.from({ length: n }, () => ask(...asked)));
+    return replies.map(({ status }) => status);
+  };
+  const catalogue = await ask('GET /catalogue/x');
+  expect(catalogue.get('ratelimit-policy')).toBe('"token-bucket:ip";q=20;w=2');
+  expect(await times(40, 'GET /catalogue/x')).toEqual(expect.arrayContaining([200, 429]));
+  const exported = await ask('GET /exports/x', 'X-Tenant: acme');
+  expect(exported.get('ratelimit')).toMatch(
+    /^"tenant-hour";r=999;t=\d+, "tenant-exports";r=1, "trial";r=4;t=\d+$/,
+  );
+  for (let i = 0; i < 6; i++) await ask('GET /exports/x', 'X-Tenant: acme');
+  expect(await example.gateway.waitForRequest({ limit: 'trial' })).toMatchObject({ status: 200 });
+  for (let i = 0; i < 9; i++) expect((await ask('GET /login')).status).toBe(200);
+  expect((await ask('GET /api/x')).get('ratelimit-policy')).toBe('"per-consumer";q=600;w=60');
+});
+
+test('jwt: tokens of a provider by its key set, and of a service by one key, from cookie and query too', async () => {
+  const key = await makeKey('k1', 'ES256');
+  const issuer = await startIssuer(key);
+  const { ask, origin, gateway } = await start('jwt', {}, { ':9100': `:${issuer.origin.port}` });
+  const claims = { iss: 'https://id.example', aud: 'shop', sub: 'u-1', email: 'a@b.example' };
+  const good = await sign(key, { ...claims, scope: 'profile orders.read' });
+  const orders = (token: string, ...fields: string[]) =>
+    ask('GET /orders', `Authorization: Bearer ${token}`, ...fields);
+
+  expect((await orders(good, 'X-User-Id: root', 'X_User_Email: root')).status).toBe(200);
+  const seen = origin.requests.at(-1)!;
+  expect(seen.get('x-user-id')).toEqual(['u-1']);
+  expect(seen.get('x-user-email')).toEqual(['a@b.example']);
+  expect(seen.get('x_user_email')).toEqual([]);
+  // A token is the caller's: the upstream may look at it too.
+  expect(seen.get('authorization')).toEqual([`Bearer ${good}`]);
+
+  const none = await ask('GET /orders');
+  expect([none.status, none.get('www-authenticate')]).toEqual([401, 'Bearer realm="sluice"']);
+  const bad = await orders(`${good.slice(0, -8)}AAAAAAAA`);
+  expect([bad.status, bad.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
+  expect(bad.get('content-type')).toBe('application/problem+json');
+  const poor = await orders(await sign(key, claims));
+  expect([poor.status, poor.get('www-authenticate')]).toEqual([
+    403,
+    'Bearer error="insufficient_scope", scope="orders.read"',
+  ]);
+
+  // The example key of RFC 8037.
+  const uploader: SigningKey = {
+    kid: '2026-11',
+    algorithm: 'EdDSA',
+    privateKey: createPrivateKey({
+      format: 'jwk',
+      key: {
+        kty: 'OKP',
+        crv: 'Ed25519',
+        d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+        x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+      },
+    }),
+    jwk: {},
+  };
+  const link = await sign(uploader, { iss: 'uploader', aud: ['files', 'x'], jti: 'l1' });
+  expect((await ask('GET /files/a.png', `Cookie: a=1; files-token=${link}; b=2`)).status).toBe(200);
+  expect((await ask(`GET /files/a.png?w=1&access%5Ftoken=${link}&h=2`)).status).toBe(200);
+  expect(origin.requests.at(-1)!.url).toBe('/files/a.png?w=1&h=2');
+  expect((await ask(`GET /files/a.png?access_token=${link}&access_token=${link}`)).status).toBe(401);
+  expect((await orders(link)).status).toBe(401);
+  expect((await ask('GET /files/a.png', `Authorization: Bearer ${good}`)).status).toBe(401);
+  expect(gateway.output).not.toContain(link);
 });
 
 test('every example of a policy is tried here', () => {

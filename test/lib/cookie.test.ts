@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cookieValue } from '../../src/lib/cookie.ts';
+import { cookieValue, removeCookie } from '../../src/lib/cookie.ts';
 
 test.each([
   ['a=1', '1'],
@@ -32,4 +32,24 @@ test('it agrees with splitting the whole field', () => {
       expect(cookieValue(['cookie', field], wanted)).toBe(list.find(([key]) => key === wanted)?.[1]);
     }),
   );
+});
+
+test('a cookie that was removed is not found, and the others are as before', () => {
+  const name = fc.constantFrom('sid', 'side', 'xsid', 'a');
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.stringMatching(/^[a-z=]{0,5}$/)), { maxLength: 6 }), (pairs) => {
+      const list = ['cookie', pairs.map(([key, value]) => `${key}=${value}`).join('; '), 'x-a', 'b'];
+      const others = ['side', 'xsid', 'a'].map((each) => cookieValue(list, each));
+      removeCookie(list, 'sid');
+      expect(cookieValue(list, 'sid')).toBeUndefined();
+      expect(['side', 'xsid', 'a'].map((each) => cookieValue(list, each))).toEqual(others);
+      expect(list.slice(-2)).toEqual(['x-a', 'b']);
+    }),
+  );
+});
+
+test('a field that held nothing else goes with its cookie', () => {
+  const list = ['cookie', 'sid=1', 'cookie', ' a=b ;sid="2"; c=d', 'cookie', 'sid=3; sid=4'];
+  removeCookie(list, 'sid');
+  expect(list).toEqual(['cookie', 'a=b; c=d']);
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { rate } from '../../contracts/units.ts';
 import { parseCidr } from '../../lib/cidr.ts';
 import { isToken } from '../../lib/fields.ts';
-import { fieldNameMistake } from './field-names.ts';
+import { fieldNameMistake } from '../../lib/field-names.ts';
 
 const PARTS = ['ip', 'user', 'consumer', 'key', 'route', 'global'] as const;
 

@@ -1,4 +1,4 @@
-import { isToken } from '../../lib/fields.ts';
+import { isToken } from './fields.ts';
 
 /** Framing and hop-by-hop names: only an edge and a transport write these (RFC 9110 section 7.6.1). */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([

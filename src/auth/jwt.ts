@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { isFault } from '../contracts/auth.ts';
+import type { Authenticator, AuthServices, AuthSite, AuthVerdict, Check } from '../contracts/auth.ts';
+import { fault } from '../contracts/fault.ts';
+import type { Identity } from '../contracts/http.ts';
+import { tokenReader, UNREADABLE } from './credential.ts';
+import { jwtOptions, type JwtOptions } from './jwt-options.ts';
+import type { VerifyKey } from './keys.ts';
+import { INVALID, Rules, type Candidate } from './rules.ts';
+import { TokenCache, type Known } from './token-cache.ts';
+
+/** JSON Web Tokens in compact form (RFC 7519), checked by the advice of RFC 8725. */
+export const jwt: Authenticator<JwtOptions> = {
+  name: 'jwt',
+  schema: jwtOptions,
+  compile,
+  // RFC 6750 section 3: no error code for who has brought nothing.
+  challenge: () => 'Bearer realm="sluice"',
+  parameters: ({ query }) => (query === undefined ? [] : [query]),
+  sends: ({ headers }) => Object.values(headers),
+};
+
+const OVERLOAD = fault('overload', 'Too many new tokens at once.', ['retry-after', '1']);
+const NO_KEYS = fault('auth_unavailable', undefined, ['retry-after', '1']);
+
+/** How long a signature that was bad is known to be bad without another look, in milliseconds. */
+const REFUSED_MS = 10_000;
+
+/** Verdicts are shared by all routes of a process, and stay true over reloads that change nothing about them. */
+const caches = new WeakMap<AuthServices, TokenCache>();
+
+function compile(options: JwtOptions, site: AuthSite): Check {
+  const { services, consumers } = site;
+  services.verifier.start();
+  let cache = caches.get(services);
+  if (cache === undefined) caches.set(services, (cache = new TokenCache()));
+  const id = createHash('sha256')
+    .update(JSON.stringify([options, consumers.digest]))
+    .digest('base64');
+  const judge = new Judge(id, new Rules(options, site), cache, services);
+  const { header, cookie = null, query = null } = options;
+  const read = tokenReader({ header, cookie, query });
+  const standing = (verdict: AuthVerdict): AuthVerdict =>
+    verdict === null || isFault(verdict) || !isRevoked(verdict, services) ? verdict : INVALID;
+  return (x) => {
+    const token = read(x);
+    if (token === null) return null;
+    if (token === UNREADABLE) return INVALID;
+    const verdict = judge.judge(token);
+    return verdict instanceof Promise ? verdict.then(standing) : standing(verdict);
+  };
+}
+
+/** Asked at every use, like the time: a revocation ends what was accepted before. */
+const isRevoked = ({ tokenId, user }: Identity, { revocations }: AuthServices): boolean =>
+  (tokenId !== null && revocations.has('jti', tokenId)) || (user !== null && revocations.has('sub', user));
+
+/** Says what a token is worth under one set of rules: at once when that is known, else when a thread has said so. */
+class Judge {
+  readonly #id: string;
+  readonly #rules: Rules;
+  readonly #cache: TokenCache;
+  readonly #services: AuthServices;
+  /** Tokens that are being checked: whoever brings the same text waits for the same answer. */
+  readonly #running = new Map<string, Promise<AuthVerdict>>();
+
+  constructor(id: string, rules: Rules, cache: TokenCache, services: AuthServices) {
+    this.#id = id;
+    this.#rules = rules;
+    this.#cache = cache;
+    this.#services = services;
+  }
+
+  judge(token: string): AuthVerdict | Promise<AuthVerdict> {
+    const now = Date.now();
+    const known = this.#cache.find(this.#id, token);
+    if (known !== undefined && counts(known, now)) return known.verdict;
+    const candidates = this.#rules.candidates(token, now);
+    if (candidates.length === 0) return INVALID;
+    let verdict = this.#running.get(token);
+    if (verdict === undefined) {
+      verdict = this.#prove(token, candidates).finally(() => this.#running.delete(token));
+      this.#running.set(token, verdict);
+    }
+    return verdict;
+  }
+
+  async #prove(token: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
+    let verdict: AuthVerdict = INVALID;
+    for (const candidate of candidates) {
+      verdict = await this.#proveOne(token, candidate);
+      if (verdict !== INVALID) break;
+    }
+    return verdict;
+  }
+
+  async #proveOne(token: string, candidate: Candidate): Promise<AuthVerdict> {
+    const keys = await keysFor(candidate);
+    if (keys === null) return NO_KEYS;
+    for (const key of keys) {
+      const good = await this.#services.verifier.signature(token, candidate.algorithm, key.jwk);
+      if (good === null) return OVERLOAD;
+      if (good && key.live) return this.#accept(token, key, candidate);
+    }
+    const [key] = keys;
+    if (key !== undefined) this.#refuse(token, key);
+    return INVALID;
+  }
+
+  #accept(token: string, key: VerifyKey, candidate: Candidate): AuthVerdict {
+    const { from, until } = candidate;
+    const verdict = this.#rules.verdict(candidate);
+    const known: Known = { token, key, from, until, verdict };
+    this.#cache.accept(this.#id, known);
+    return counts(known, Date.now()) ? verdict : INVALID;
+  }
+
+  #refuse(token: string, key: VerifyKey): void {
+    const from = Date.now();
+    this.#cache.refuse(this.#id, { token, key, from, until: from + REFUSED_MS, verdict: INVALID });
+  }
+}
+
+/** Asked again at every use: time goes on, and keys are withdrawn. */
+const counts = ({ key, from, until }: Known, now: number): boolean => key.live && now >= from && now < until;
+
+/** The keys that may have signed; a key that nobody knows may be new, which is worth a short wait. Null = there are none yet. */
+async function keysFor({ issuer, kid, algorithm }: Candidate): Promise<readonly VerifyKey[] | null> {
+  const keys = issuer.keys.find(kid, algorithm);
+  if (keys !== null && keys.length > 0) return keys;
+  const coming = issuer.keys.coming(Date.now());
+  if (coming === null) return keys;
+  await coming;
+  return issuer.keys.find(kid, algorithm);
+}

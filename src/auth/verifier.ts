@@ -1,0 +1,110 @@
+import { Piscina } from 'piscina';
+import type { Verifier } from '../contracts/auth.ts';
+import type { VerifyBatch } from './verify-batch.ts';
+
+interface Job {
+  readonly token: string;
+  readonly algorithm: string;
+  readonly jwk: string;
+  readonly since: number;
+  readonly settle: (good: boolean | null) => void;
+}
+
+/** Tokens that may wait, per thread: a fraction of a second of work. */
+const MOST_WAITING = 1_024;
+/** Tokens of one message: enough to make its cost small, few enough that the first does not wait for the last. */
+const BATCH = 32;
+/** Who has waited this long is told to come again, rather than served when he has gone. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Checks signatures in threads. What is asked in one turn of the event loop leaves in one message; while every
+ * thread is busy the rest waits here, within bounds.
+ */
+export class ThreadVerifier implements Verifier {
+  readonly #program: string;
+  readonly #wanted: () => number;
+  #pool: Piscina<VerifyBatch, Uint8Array> | null = null;
+  #threads = 0;
+  #busy = 0;
+  #scheduled = false;
+  #waiting: Job[] = [];
+
+  /**
+   * @param program File of the threads: `verify.js`.
+   * @param threads How many; asked when they are started.
+   */
+  constructor(program: string, threads: () => number) {
+    this.#program = program;
+    this.#wanted = threads;
+  }
+
+  start(): void {
+    if (this.#pool !== null) return;
+    const threads = (this.#threads = this.#wanted());
+    this.#pool = new Piscina({
+      filename: this.#program,
+      minThreads: threads,
+      maxThreads: threads,
+      idleTimeout: Infinity,
+      // What the process was told in secret is none of a thread's business.
+      env: {},
+      // Ed25519 is said to be experimental in Node 20, once for each thread.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      recordTiming: false,
+    });
+  }
+
+  signature(token: string, algorithm: string, jwk: string): Promise<boolean | null> | null {
+    if (this.#pool === null || this.#waiting.length >= this.#threads * MOST_WAITING) return null;
+    return new Promise((settle) => {
+      this.#waiting.push({ token, algorithm, jwk, since: performance.now(), settle });
+      if (this.#scheduled || this.#busy >= this.#threads) return;
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#send();
+      });
+    });
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await this.#pool?.destroy();
+    this.#pool = null;
+  }
+
+  #send(): void {
+    const oldest = performance.now() - PATIENCE_MS;
+    while (this.#busy < this.#threads && this.#waiting.length > 0) {
+      const jobs = this.#waiting.splice(0, BATCH).filter((job) => {
+        if (job.since < oldest) job.settle(null);
+        return job.since >= oldest;
+      });
+      if (jobs.length > 0) void this.#run(jobs);
+    }
+  }
+
+  async #run(jobs: readonly Job[]): Promise<void> {
+    this.#busy++;
+    try {
+      const good = await this.#pool?.run(batchOf(jobs));
+      for (const [i, job] of jobs.entries()) job.settle(good === undefined ? null : good[i] === 1);
+    } catch {
+      // A thread that died is replaced by the pool; its tokens were neither good nor bad.
+      for (const job of jobs) job.settle(null);
+    }
+    this.#busy--;
+    this.#send();
+  }
+}
+
+function batchOf(jobs: readonly Job[]): VerifyBatch {
+  const jwks = [...new Set(jobs.map(({ jwk }) => jwk))];
+  return {
+    tokens: jobs.map(({ token }) => token),
+    algorithms: jobs.map(({ algorithm }) => algorithm),
+    jwks,
+    keyOf: jobs.map(({ jwk }) => jwks.indexOf(jwk)),
+  };
+}

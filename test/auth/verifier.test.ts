@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ecKey, forge, now, realVerifier } from './support.ts';
+
+const key = ecKey('k');
+const jwk = JSON.stringify(key.jwk);
+const token = (n: number) => forge(key.privateKey, { alg: 'ES256' }, { n, exp: now() + 60 });
+
+test('good and bad signatures of one batch are told apart', async () => {
+  const verifier = realVerifier();
+  verifier.start();
+  const tokens = [1, 2, 3].map(token);
+  tokens[1] = `${tokens[1]!.slice(0, -4)}AAAA`;
+  const all = tokens.map(async (each) => verifier.signature(each, 'ES256', jwk));
+  expect(await Promise.all(all)).toEqual([true, false, true]);
+  expect(await verifier.signature(tokens[0]!, 'ES256', JSON.stringify(ecKey().jwk))).toBe(false);
+});
+
+test('there is no thread before it is asked for, and no answer without one', () => {
+  const before = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+  const verifier = realVerifier();
+  expect(verifier.signature(token(1), 'ES256', jwk)).toBeNull();
+  expect(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort')).toHaveLength(before);
+});
+
+test('the queue is bounded, and what is in it is answered', async () => {
+  const verifier = realVerifier();
+  verifier.start();
+  const one = token(1);
+  const answers = Array.from({ length: 3000 }, () => verifier.signature(one, 'ES256', jwk));
+  const taken = answers.filter((each) => each !== null);
+  expect(taken).toHaveLength(1024);
+  // On a busy machine some may wait longer than a client would.
+  const settled = await Promise.all(taken);
+  expect(settled.every((each) => each === true || each === null)).toBe(true);
+  expect(settled[0]).toBe(true);
+});
+
+test.runIf(process.platform === 'linux')('threads yield to everything else', async () => {
+  const verifier = realVerifier();
+  verifier.start();
+  await verifier.signature(token(1), 'ES256', jwk);
+  const nice = readdirSync('/proc/self/task').map((id) =>
+    Number(
+      readFileSync(`/proc/self/task/${id}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[16],
+    ),
+  );
+  expect(nice).toContain(19);
+  // The event loop's own priority is as it was.
+  const own = readFileSync(`/proc/self/task/${String(process.pid)}/stat`, 'utf8').replace(/^.*\) /s, '');
+  expect(Number(own.split(' ')[16])).toBe(0);
+});
