@@ -27,6 +27,7 @@ const scenarios = {
   S6: { ...api, title: 'S6: one route of 10,000', field: crowded },
   'S7-1': { ...api, title: 'S7: one connection', connections: 1 },
   'S7-512': { ...api, title: 'S7: 512 connections', connections: 512 },
+  twelve: { ...api, title: 'twelve: proxying, Host and 11 more fields', fields: 'twelve' },
   plain: { ...api, title: 'plain: proxying, only Host', fields: 'plain' },
 };
 
