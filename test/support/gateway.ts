@@ -28,13 +28,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, asText(options.config));
-  const child = spawn(process.execPath, [options.program ?? cliPath, 'run', '-c', file, ...(options.args ?? [])], {
-    cwd: folder,
-    env: cleanEnv({ ...placement(options), ...options.env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own: one signal reaches the workers even when the primary is dead.
-    detached: true,
-  });
+  const child = spawn(
+    process.execPath,
+    [options.program ?? cliPath, 'run', '-c', file, ...(options.args ?? [])],
+    {
+      cwd: folder,
+      env: cleanEnv({ ...placement(options), ...options.env }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own: one signal reaches the workers even when the primary is dead.
+      detached: true,
+    },
+  );
   const gateway = new Gateway(child, file);
   atEnd(async () => {
     await gateway.kill();
