@@ -49,13 +49,18 @@ function thenOf(each: Case, index: number): Case['then'] {
 /** An origin that answers `/INDEX` with what the case of that index says. */
 async function startHostileOrigin(current: ReadonlyMap<number, Case>): Promise<number> {
   const serve = (socket: Socket) => {
+    let ending = false;
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('data', (data: Buffer) => {
       const index = Number(/^[A-Z]+ \/(\d+) /.exec(data.toString('latin1'))?.[1]);
       const each = current.get(index);
-      if (each === undefined) socket.destroy();
-      else void answer(socket, segmentsOf(each, index), thenOf(each, index));
+      if (each === undefined) return void socket.destroy();
+      // The end that this connection is due to belongs to the case before: it must not come within this reply.
+      if (ending) return;
+      const then = thenOf(each, index);
+      ending = then !== 'stays';
+      void answer(socket, segmentsOf(each, index), then);
     });
   };
   const server = createServer(serve);
