@@ -22,8 +22,8 @@ async function flood(port: number, start: string, ms: number): Promise<Map<strin
     socket.on('connect', () => next(socket));
     socket.on('data', (data) => {
       // A body that comes apart from its head is no further answer.
-      if (data.latin1Slice(0, 5) !== 'HTTP/') return;
-      const status = data.latin1Slice(9, 12);
+      if (data.toString('latin1', 0, 5) !== 'HTTP/') return;
+      const status = data.toString('latin1', 9, 12);
       answers.set(status, (answers.get(status) ?? 0) + 1);
       next(socket);
     });
