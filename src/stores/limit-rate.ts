@@ -9,7 +9,7 @@ import { RateKey } from './rate-key.ts';
 const SHORTEST = 10;
 /** Of the tokens expected in one lease, so that it seldom ends early. */
 const SPARE = 1.25;
-/** Unspent tokens can be given back this many milliseconds after they were granted (the script's span) ... */
+/** Unspent tokens of a token bucket can be given back this many milliseconds after they were granted (the script's span) ... */
 const RECALL = 250;
 /** ... less this, for the way. */
 const SETTLE = 50;
@@ -183,7 +183,8 @@ export class RateBucket implements Bucket {
     if (key.lease === 0) return;
     if (key.unspent === 0) {
       key.unspentSince = key.granted;
-      key.unspentUntil = key.leaseStart + RECALL;
+      // A window takes it back as long as it is the same.
+      key.unspentUntil = this.#tokens ? key.leaseStart + RECALL : Infinity;
     }
     key.unspent += key.lease;
     key.lease = 0;
