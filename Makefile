@@ -2,7 +2,8 @@
 .DELETE_ON_ERROR:
 
 # PROGRAM=DEBIAN_PACKAGE
-TEST_NEEDS := openssl=openssl redis-server=redis-server wrk=wrk curl=curl ps=procps slowhttptest=slowhttptest
+TEST_NEEDS := openssl=openssl redis-server=redis-server wrk=wrk curl=curl ps=procps slowhttptest=slowhttptest \
+	dnsmasq=dnsmasq-base
 BENCH_NEEDS := wrk=wrk taskset=util-linux nginx=nginx haproxy=haproxy
 
 # npm writes this file at the end of every install: older than the lock file means not installed.

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 const HELLO = 'hello';
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 
-/** @param more Lines of routes beside those that are used. */
-const sluiceWith = (name, more = '') => ({
+/** @param more Lines of routes beside those that are used. @param policies Those of /api/*, in YAML. */
+const sluiceWith = (name, more = '', policies = '{}') => ({
   name,
   files: ({ port, adminPort, originPort }) => ({
     'sluice.yaml': `
@@ -19,7 +19,7 @@ admin: { host: 127.0.0.1, port: ${adminPort} }
 log: { access: false, level: warn }
 upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
 routes:
-  - { id: api, match: { paths: ["/api/*"] }, upstream: origin }
+  - { id: api, match: { paths: ["/api/*"] }, upstream: origin, policies: ${policies} }
 ${more}  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
 `,
   }),
@@ -103,4 +103,10 @@ backend origin
 export const proxies = [sluiceWith('sluice'), nginx, haproxy];
 /** One route among 10,000, beside two. */
 export const crowded = [sluiceWith('sluice'), sluiceWith('10,000', MANY), nginx];
+/** What one limit by address costs, which is never reached. */
+export const limited = [
+  sluiceWith('sluice'),
+  sluiceWith('sluice+limit', '', '{ limit: [{ by: ip, rate: 1000000/s }] }'),
+  nginx,
+];
 export { HELLO };

@@ -36,7 +36,7 @@ export function table(title, rows) {
     row.p99.toFixed(2),
   ]);
   const line = (cells) =>
-    `  ${cells[0].padEnd(8)}${cells
+    `  ${cells[0].padEnd(13)}${cells
       .slice(1)
       .map((cell) => cell.padStart(12))
       .join('')}`;

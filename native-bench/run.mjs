@@ -9,7 +9,7 @@ import { checkAnswer, measure, wrk } from './load.mjs';
 import { gateways } from './gateways.mjs';
 import { BODY, LARGE_BODY } from './origin.mjs';
 import { freePort, servingPid, startPinned, stop, stopAll, untilListening } from './processes.mjs';
-import { crowded, HELLO, proxies } from './proxies.mjs';
+import { crowded, HELLO, limited, proxies } from './proxies.mjs';
 import { save, summarise, table } from './report.mjs';
 import { makeTokens } from './tokens.mjs';
 
@@ -20,6 +20,7 @@ const LOAD_CORE = 1;
 const api = { field: proxies, path: '/api/users', fields: 'browser', body: BODY };
 const scenarios = {
   S1: { ...api, title: 'S1: proxying, browser-like request' },
+  'S1-limit': { ...api, title: 'S1 with and without a limit by ip', field: limited },
   S2: { ...api, title: 'S2: token verified, limited by user, logged (nginx: no token)', field: gateways },
   S3: { ...api, title: 'S3: answered by the proxy itself', path: '/hello', body: HELLO },
   S4: { ...api, title: 'S4: replies of 64 KB', path: '/api/64k', body: LARGE_BODY },
@@ -27,6 +28,7 @@ const scenarios = {
   S6: { ...api, title: 'S6: one route of 10,000', field: crowded },
   'S7-1': { ...api, title: 'S7: one connection', connections: 1 },
   'S7-512': { ...api, title: 'S7: 512 connections', connections: 512 },
+  twelve: { ...api, title: 'twelve: proxying, Host and 11 more fields', fields: 'twelve' },
   plain: { ...api, title: 'plain: proxying, only Host', fields: 'plain' },
 };
 

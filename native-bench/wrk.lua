@@ -1,5 +1,5 @@
 -- wrk script: what a browser behind a login sends, and a report as one line of JSON.
--- Usage: wrk -s wrk.lua URL -- plain|browser|post [FILE]
+-- Usage: wrk -s wrk.lua URL -- plain|twelve|browser|post [FILE]
 -- The request is built once (no request() function), so that the load generator stays cheap. With FILE (a token a line)
 -- there is one request a token, each built once, and they are sent in turn.
 
@@ -37,6 +37,9 @@ function init(args)
   wrk.headers["Host"] = "api.example.com"
   if args[1] ~= "plain" then
     for name, value in pairs(browser) do wrk.headers[name] = value end
+  end
+  if args[1] == "twelve" then
+    for _, name in ipairs({ "Cookie", "Authorization", "DNT" }) do wrk.headers[name] = nil end
   end
   if args[1] == "post" then
     wrk.method = "POST"

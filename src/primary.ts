@@ -24,6 +24,7 @@ import { Breakers } from './control/breakers.ts';
 import { primaryFacts } from './control/facts.ts';
 import { Fleet } from './control/fleet.ts';
 import { JwksFetcher } from './control/jwks.ts';
+import type { JwksTimes } from './control/jwks.ts';
 import { Kept } from './control/kept.ts';
 import { logLimitStore } from './control/limit-store.ts';
 import { NodeMetrics } from './control/node-metrics.ts';
@@ -49,17 +50,19 @@ export interface RunOptions {
   readonly flags: Flags;
   /** Program of the workers; default: `worker.js` beside this file. */
   readonly worker?: string;
+  /** How often key sets are fetched, where that is not as usual: tests cannot wait for minutes. */
+  readonly jwksTimes?: Partial<JwksTimes>;
 }
 
 type Good = Extract<Loaded, { ok: true }>;
 
 /** ENTRY: the primary process. Resolves when the node serves; ends the process with code 1 when it cannot. */
-export async function run({ file, flags, worker }: RunOptions): Promise<void> {
+export async function run({ file, flags, worker, jwksTimes }: RunOptions): Promise<void> {
   const load = () => loadFile(file, { env: process.env, flags });
   const loaded = load();
   if (!loaded.ok) return giveUp(...loaded.mistakes.map(formatMistake));
   try {
-    const primary = new Primary(loaded, load, file);
+    const primary = new Primary(loaded, load, file, jwksTimes);
     await primary.start(worker ?? fileURLToPath(new URL('./worker.js', import.meta.url)));
   } catch (error) {
     giveUp(error instanceof Error ? error.message : String(error));
@@ -105,10 +108,12 @@ class Primary {
   readonly #first: Good;
   readonly #output = new Output(1);
   readonly #log: Logger;
+  readonly #jwksTimes: Partial<JwksTimes> | undefined;
   #phase: Phase = 'starting';
   #watcher: ConfigWatch | null = null;
 
-  constructor(first: Good, load: () => Loaded, file: string) {
+  constructor(first: Good, load: () => Loaded, file: string, jwksTimes?: Partial<JwksTimes>) {
+    this.#jwksTimes = jwksTimes;
     this.#first = first;
     this.#load = load;
     this.#file = resolve(file);
@@ -136,7 +141,7 @@ class Primary {
     if (memory !== null) reclaimFor(fleet, memory.memory);
     // Before the publisher, so that a worker knows the facts before its first configuration.
     const facts = primaryFacts(fleet);
-    const jwks = new JwksFetcher(facts, this.#log);
+    const jwks = new JwksFetcher(facts, this.#log, this.#jwksTimes);
     const targets = new TargetWatch({ facts, log: this.#log });
     spreadBans(facts);
     logLimitStore(facts, fleet, this.#log);

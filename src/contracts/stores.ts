@@ -28,9 +28,16 @@ export interface Bucket {
    * never takes longer than the store's time budget.
    */
   take(key: string, cost: number): Verdict | Promise<Verdict>;
-  /** Gives back a take that is not to count after all; for `concurrency` that a request has ended. */
-  give(key: string, cost: number): void;
-  /** Milliseconds until the key's bucket is full (token bucket) or its window ends, after the verdict just given. */
+  /**
+   * Gives back a take that is not to count after all; for `concurrency` that a request has ended.
+   * @param leftMs `resetMs` of the take, less the milliseconds since: what time has put back since then is not put
+   * back twice, and no later window is credited. Default: it was taken just now.
+   */
+  give(key: string, cost: number, leftMs?: number): void;
+  /**
+   * Milliseconds, also parts of one, until the key's bucket is full (token bucket) or its window ends, after the
+   * verdict just given.
+   */
   resetMs(verdict: Verdict): number;
 }
 

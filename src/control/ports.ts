@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
@@ -19,12 +20,26 @@ export function cannotListen(host: string, port: number, error: unknown): string
   return `cannot listen on ${addressOf(host, port)}: ${reason}`;
 }
 
+/** Below the ports that the kernel gives to connections (`net.ipv4.ip_local_port_range`), above those of services. */
+const FREE = { from: 10_240, to: 32_767 };
+const TRIES = 20;
+
 /**
  * Opens and closes the port without SO_REUSEPORT, so that two gateways never share one by accident, as
- * their workers' listeners would. Port 0 becomes a free port that all workers can then share.
+ * their workers' listeners would. Port 0 becomes a free port that all workers can then share; one that no
+ * connection of this machine is given before they have opened it.
  * Rejects with the reason as one line.
  */
-export function probePort(host: string, port: number): Promise<number> {
+export async function probePort(host: string, port: number): Promise<number> {
+  for (let left = port === 0 ? TRIES : 0; left > 0; left--) {
+    const candidate = randomInt(FREE.from, FREE.to + 1);
+    const taken = await tryPort(host, candidate).catch(() => null);
+    if (taken !== null) return taken;
+  }
+  return tryPort(host, port);
+}
+
+function tryPort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error) => reject(new Error(cannotListen(host, port, error))));

@@ -114,7 +114,7 @@ export class NodeIo implements Source, Downstream {
     this.x.bytesOut += chunk.length;
     // The bytes are the caller's again when this returns.
     const copy = chunk.length === 0 ? EMPTY : Buffer.from(chunk);
-    // Nothing, written, sends the head alone; `flushHeaders` would write it as UTF-8.
+    // Nothing, written, sends the head alone.
     if (!last) return res.write(copy);
     res.end(copy);
     return true;

@@ -108,6 +108,8 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
+    // In which node:http writes a head that goes alone: a byte of a value is a byte on the wire.
+    socket.setDefaultEncoding('latin1');
     this.#sockets.set(socket, { poisoned: false, io: null, open: 0 });
     this.connections = this.#sockets.size;
     socket.once('close', () => {

@@ -8,11 +8,10 @@ import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
 import { statusLine } from './status.ts';
 import { CORK_ROOM, corked, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
-import { Reading } from './uws-reading.ts';
+import { Reading, rearm } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
 
-const nothing = (): void => undefined;
 const endBody = (io: UwsIo): void => io.bodyEnded();
 const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
 const cutLate = (io: UwsIo): void => io.cut();
@@ -58,7 +57,7 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#timer = new Timer(this);
     this.#reading = new Reading(this.#res);
     this.#armBody();
-    this.#reading.rearm();
+    rearm(this.#res);
   }
 
   /** A piece from the addon; its memory is taken away when this returns. */
@@ -72,7 +71,7 @@ export class UwsIo implements Source, Downstream, Corked {
       wheel.cancel(this.#timer!);
     } else if (!this.#reading!.paused) {
       this.#armBody();
-      this.#reading!.rearm();
+      rearm(this.#res);
     }
     // The addon may have misread the end of a chunked body; it is passed on once the segment that it came
     // in is read, because the addon closes the connection when what follows there is no request.
@@ -226,6 +225,8 @@ export class UwsIo implements Source, Downstream, Corked {
 
   #endBodiless(status: number, length: number): boolean {
     const res = this.#res;
+    // Of all ends this one alone starts no timer for the idle connection.
+    rearm(res);
     // A 204 has no length (RFC 9110 section 8.6).
     const sized = status !== 204 && length >= 0;
     if (!sized && this.#ending) {
@@ -280,7 +281,7 @@ export class UwsIo implements Source, Downstream, Corked {
       this.#reading?.written(true);
     } else {
       // What `write` had to keep goes out with the next write only, and there may be none for long.
-      this.#res.cork(nothing);
+      this.#res.cork(() => undefined);
     }
     drained(this.x);
     return true;

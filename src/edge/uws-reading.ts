@@ -26,12 +26,6 @@ export class Reading {
     this.#go();
   }
 
-  /** The addon's own timer would cut a slow body; with each piece it starts again, and ours rules. */
-  rearm(): void {
-    this.#res.pause();
-    this.#res.resume();
-  }
-
   /** Before each write of reply bytes. */
   writing(): void {
     this.#go();
@@ -54,4 +48,13 @@ export class Reading {
     this.#halted = false;
     this.#res.resume();
   }
+}
+
+/**
+ * Starts the addon's timer for a silent connection again. It would cut a slow body, unless with each piece; and it
+ * knows nothing of the end of a reply without body.
+ */
+export function rearm(res: UwsResponse): void {
+  res.pause();
+  res.resume();
 }

@@ -9,7 +9,7 @@ import { RateKey } from './rate-key.ts';
 const SHORTEST = 10;
 /** Of the tokens expected in one lease, so that it seldom ends early. */
 const SPARE = 1.25;
-/** Unspent tokens can be given back this many milliseconds after they were granted (the script's span) ... */
+/** Unspent tokens of a token bucket can be given back this many milliseconds after they were granted (the script's span) ... */
 const RECALL = 250;
 /** ... less this, for the way. */
 const SETTLE = 50;
@@ -70,25 +70,37 @@ export class RateBucket implements Bucket {
     return this.#ask(key, cost, key.asking ? 0 : this.#want(key, now), now);
   }
 
-  give(full: string, cost: number): void {
+  give(full: string, cost: number, leftMs = this.#tokens ? this.#whole : this.#windowLeft()): void {
+    const back = this.#tokens ? Math.min(cost, leftMs / this.#unit) : cost;
+    if (leftMs <= (this.#rule.algorithm === 'sliding-window' ? -this.#unit : 0)) return;
     const name = shortName(full);
     const now = performance.now();
     const key = this.#keys.get(name) ?? new RateKey(name, now);
     key.refusedUntil = 0;
     if (this.#authority.away) {
-      if (key.meter !== null) key.meter.level = Math.max(0, key.meter.level - cost);
-      key.debt = Math.max(0, key.debt - cost);
+      if (leftMs > 0) giveAlone(key, back);
       return;
     }
-    key.back += cost;
+    this.#giveLater(key, back, this.#clock(now) + leftMs);
     if (this.#rule.exact) void this.#ask(key, 0, 0, now);
     else this.#keys.owe(key);
   }
 
   resetMs(verdict: Verdict): number {
-    if (!this.#tokens) return this.#unit - (this.#clock(performance.now()) % this.#unit);
+    if (!this.#tokens) return this.#windowLeft();
     const { burst } = this.#rule;
-    return Math.ceil(verdict >= 0 ? (burst - verdict) * this.#unit : burst * this.#unit - verdict);
+    return verdict >= 0 ? (burst - verdict) * this.#unit : burst * this.#unit - verdict;
+  }
+
+  #windowLeft(): number {
+    return this.#unit - (this.#clock(performance.now()) % this.#unit);
+  }
+
+  /** Several go to Redis at once: as the oldest of them where windows count, so that no later window is credited. */
+  #giveLater(key: RateKey, back: number, until: number): void {
+    const merge = this.#tokens ? Math.max : Math.min;
+    key.backUntil = key.back === 0 ? until : merge(key.backUntil, until);
+    key.back += back;
   }
 
   /** Gives back what is left of the leases that have ended, so that others may have it, and settles debts. */
@@ -116,7 +128,10 @@ export class RateBucket implements Bucket {
     if (now >= key.leaseEnds) this.#endLease(key);
     const usable = now + SETTLE < key.unspentUntil ? key.unspent : 0;
     const debt = this.#takeDebt(key, now);
-    const args = this.#args(cost, want, key.back - debt, usable, key.unspentSince);
+    // A debt is of the present window: what was taken in an earlier one does not pay it.
+    const back = debt > 0 && key.backUntil <= this.#clock(now) ? 0 : key.back;
+    const args = this.#args(cost, want, back - debt, usable, key.unspentSince);
+    args.push(Math.round(key.backUntil * 1_000));
     key.unspent = key.back = 0;
     const reply = await this.#authority.ask(this.#rule.algorithm, this.#nameOf(key), args);
     if (want > 0) key.asking = false;
@@ -168,7 +183,8 @@ export class RateBucket implements Bucket {
     if (key.lease === 0) return;
     if (key.unspent === 0) {
       key.unspentSince = key.granted;
-      key.unspentUntil = key.leaseStart + RECALL;
+      // A window takes it back as long as it is the same.
+      key.unspentUntil = this.#tokens ? key.leaseStart + RECALL : Infinity;
     }
     key.unspent += key.lease;
     key.lease = 0;
@@ -239,4 +255,10 @@ export class RateBucket implements Bucket {
   #clock(now: number): number {
     return now + this.#offset;
   }
+}
+
+/** Without Redis: what is given back is neither counted nor owed. */
+function giveAlone(key: RateKey, back: number): void {
+  if (key.meter !== null) key.meter.level = Math.max(0, key.meter.level - back);
+  key.debt = Math.max(0, key.debt - back);
 }

@@ -6,13 +6,13 @@ import type { LimitAlgorithm } from '../contracts/stores.ts';
  * Arguments of the rates: 1 capacity, 2 microseconds per token (token bucket) or of the window, 3 cost (0 = only
  * settle), 4 wanted on top as a lease, 5 a lease is at most what remains divided by this, 6 microseconds that the
  * lease lasts, 7 given back, or charged without asking when negative, 8 unspent of an earlier lease, 9 when that was
- * granted. Answer: [what is left or -1 for refused, microseconds to wait, granted as a lease, time of Redis,
+ * granted, 10 when what is given back will have drained, or its window will have ended. Answer: [what is left or -1 for refused, microseconds to wait, granted as a lease, time of Redis,
  * microseconds that the window lasts, microseconds that somebody still holds a lease].
  */
 const PRELUDE = `
 local capacity, unit, cost, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local share, term, back = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local unspent, since = tonumber(ARGV[8]), tonumber(ARGV[9])
+local unspent, since, till = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local saved = redis.call('GET', KEYS[1])
@@ -45,7 +45,7 @@ if unspent > 0 and since >= (present - 1) * SPAN then
   local undone = math.max(0, math.min(unspent, low, lower))
   level, low, lower = level - undone, low - undone, lower - undone
 end
-if back > 0 then level = level - back end
+if back > 0 then level = level - math.min(back, math.max(0, till - now) / unit) end
 if back < 0 then level = math.min(math.max(level, 0) - back, math.max(level, capacity)) end
 level = math.max(0, level)
 if level + cost <= capacity + 0.000001 then
@@ -91,8 +91,9 @@ local granted = math.floor(since / unit)
 if granted == window then count = math.max(0, count - unspent) end
 if granted == window - 1 then before = math.max(0, before - unspent) end
 if back > 0 then
-  before = math.max(0, before - math.max(0, back - count))
-  count = math.max(0, count - back)
+  local taken = math.floor(till / unit + 0.5) - 1
+  if taken >= window then count = math.max(0, count - back) end
+  if taken == window - 1 then before = math.max(0, before - back) end
 end
 if back < 0 then count = math.min(count - back, math.max(count, capacity)) end
 local weight = ${sliding ? 'before * ends / unit' : '0'}

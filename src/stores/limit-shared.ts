@@ -1,5 +1,5 @@
 import type { Bucket, LimitRule, LimitStore, Verdict } from '../contracts/stores.ts';
-import { clockFrom, milliseconds } from './clock.ts';
+import { clockFrom } from './clock.ts';
 import { KeyHash } from './key-hash.ts';
 import { Lanes } from './lanes.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -114,15 +114,15 @@ class Rated implements Bucket {
     return Number.isNaN(verdict) ? SOON : verdict;
   }
 
-  give(key: string, cost: number): void {
+  give(key: string, cost: number, leftMs = Infinity): void {
     this.#hash.of(key);
     const { hi, lo } = this.#hash;
     const at = this.#slots.find(hi, lo);
-    if (at >= 0) this.#algorithm.give(at, hi, lo, cost);
+    if (at >= 0) this.#algorithm.give(at, hi, lo, cost, leftMs * 1e6);
   }
 
   resetMs(): number {
-    return milliseconds(this.#algorithm.resetNs);
+    return this.#algorithm.resetNs / 1e6;
   }
 }
 

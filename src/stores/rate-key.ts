@@ -42,6 +42,8 @@ export class RateKey {
   debtAt = 0;
   /** Takes that are not to count after all, not told to Redis yet. */
   back = 0;
+  /** Milliseconds of the store's clock when that will have drained, or its window will have ended. */
+  backUntil = 0;
   /** Tokens asked for since `demandSince`. */
   demand = 0;
   #demandSince: number;

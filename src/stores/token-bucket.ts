@@ -64,15 +64,20 @@ export class TokenBucket implements Algorithm {
     Atomics.compareExchange(this.#int64, at + STATE, 0n, this.#word.int64[0] ?? 0n);
   }
 
-  /** Puts tokens back. What time has already put back is not put back twice. */
-  give(at: number, hi: number, lo: number, cost: number): void {
+  /**
+   * Puts tokens back. What time has already put back is not put back twice.
+   * @param left Nanoseconds until the bucket would be full again if that take had been the last.
+   */
+  give(at: number, hi: number, lo: number, cost: number, left: number): void {
     const word = this.#word;
+    const back = Math.min(cost * this.#token, Math.ceil(left));
+    if (back <= 0) return;
     const now = this.#now();
     for (;;) {
       const state = this.#read(at, hi, lo);
       const full = word.float64[0] ?? 0;
       if (state === null || full <= now) return;
-      word.float64[0] = Math.max(Math.min(full, now + this.#depth) - cost * this.#token, now, 2);
+      word.float64[0] = Math.max(Math.min(full, now + this.#depth) - back, now, 2);
       if (Atomics.compareExchange(this.#int64, at + STATE, state, word.int64[0] ?? 0n) === state) return;
     }
   }

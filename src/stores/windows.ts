@@ -83,12 +83,17 @@ export class Windows implements Algorithm {
     Atomics.compareExchange(int64, at + STATE, 0n, this.#pack());
   }
 
-  /** Counts back within the present window. What was taken in an earlier one stays counted. */
-  give(at: number, hi: number, lo: number, cost: number): void {
+  /**
+   * Counts back in the window in which it was taken, while that matters.
+   * @param left Nanoseconds until that window ends, below 0 when it has ended.
+   */
+  give(at: number, hi: number, lo: number, cost: number, left: number): void {
+    if (left <= -this.#period) return;
     for (;;) {
       const state = this.#read(at, hi, lo);
-      if (state === null || this.#current === 0) return;
-      this.#current = Math.max(this.#current - cost, 0);
+      if (state === null) return;
+      if (left > 0) this.#current = Math.max(this.#current - cost, 0);
+      else this.#previous = Math.max(this.#previous - cost, 0);
       if (this.#write(at, state)) return;
     }
   }

@@ -22,6 +22,7 @@ test('a Redis is an address; the rest has defaults', () => {
     prefix: 'sluice',
     timeout: 50,
     lease: 100,
+    memory: { size: 16 * 1024 * 1024, path: '/dev/shm' },
   });
 });
 

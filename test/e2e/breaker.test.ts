@@ -4,6 +4,7 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
 import { expectMetric, get, joined, through } from './proxying.ts';
+import { ownerOf } from './sockets.ts';
 
 async function ask(gateway: Gateway, path: string, method = 'GET') {
   const client = await connect(gateway.port);
@@ -119,7 +120,7 @@ test('with an open target the others serve, and neither aborts nor faults of our
     config: {
       version: 1,
       ...joined([
-        through('o', 0, { targets, breaker: { ...RULES, minRequests: 4, errorRatio: '60%', open: '30s' } }),
+        through('o', 0, { targets, breaker: { ...RULES, minRequests: 4, errorRatio: '70%', open: '30s' } }),
         through('slow', 0, { targets: [{ url: bad.url }], breaker: { ...RULES, minRequests: 2 } }),
       ]),
     },
@@ -175,6 +176,52 @@ test('half-open lets exactly as many probes through as it may, whoever asks', as
   expect(origin.seen.filter((line) => line === 'GET /o/probe')).toHaveLength(2);
   for (const client of [...clients, ...others]) client.destroy();
 });
+
+test(
+  'a worker killed while it holds the probe: another makes it when its time is over',
+  { timeout: 40_000 },
+  async () => {
+    const origin = await startFaultOrigin();
+    origin.fault = 'resets';
+    const gateway = await startGateway({
+      workers: 2,
+      config: {
+        version: 1,
+        // A probe is given up one second after the longest time that a request may take.
+        ...joined([
+          through('o', origin.port, {
+            breaker: { ...RULES, open: '500ms', halfOpen: 1 },
+            timeouts: { request: '4s' },
+          }),
+        ]),
+      },
+    });
+    for (let i = 0; i < 5; i++) await ask(gateway, '/o/fail');
+    origin.fault = 'stalls';
+    let holder = await connect(gateway.port);
+    for (;;) {
+      await holder.send(get('/o/probe'));
+      await expect
+        .poll(() => origin.seen.length > 5 || holder.received.length > 0, { timeout: 3_000 })
+        .toBe(true);
+      if (origin.seen.length > 5) break;
+      holder = await connect(gateway.port);
+    }
+    const began = performance.now();
+    const worker = ownerOf(gateway.port, holder.socket.localPort!, gateway.workers());
+    process.kill(worker!, 'SIGKILL');
+    origin.fault = 'none';
+    await expect.poll(() => gateway.workers().includes(worker!)).toBe(false);
+    expect((await ask(gateway, '/o/after')).status).toBe(503);
+    expect(origin.seen).toHaveLength(6);
+    await expect
+      .poll(() => ask(gateway, '/o/back').then(({ status }) => status), { timeout: 15_000 })
+      .toBe(200);
+    expect(performance.now() - began).toBeGreaterThan(4_500);
+    for (let i = 0; i < 10; i++) expect((await ask(gateway, '/o/back')).status).toBe(200);
+    await expectMetric(gateway, 'sluice_breaker_state', { upstream: 'o' }, 0);
+  },
+);
 
 describe('the fallback ladder', () => {
   let gateway: Gateway;

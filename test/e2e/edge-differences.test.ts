@@ -10,9 +10,10 @@ const gated = new Map<string, ServerResponse>();
 
 const answer: RequestListener = (request, response) => {
   const [, what, name = ''] = (request.url ?? '').split('/');
-  if (what === 'gated') {
+  if (what === 'gated' || what === 'streamed') {
     gated.set(name, response);
-    response.flushHeaders();
+    if (what === 'gated') response.flushHeaders();
+    else response.write('begun');
     return;
   }
   if (what === 'long') response.setHeader('x-long', 'x'.repeat(Number(name)));

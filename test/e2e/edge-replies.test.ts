@@ -72,6 +72,11 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
       },
     );
 
+    test('bytes beyond ASCII stay as they are in a head that node:http sends at once', async () => {
+      answers.set('/expect', 'HTTP/1.1 200 OK\r\nX-High: a\xe9b\r\nExpect: x\r\nContent-Length: 2\r\n\r\nok');
+      expect((await edge.ask(head('GET /expect'))).get('x-high')).toBe('a\xe9b');
+    });
+
     test('bytes beyond ASCII stay as they are when the head goes out before any byte of the body', async () => {
       const high = String.fromCharCode(...Array.from({ length: 128 }, (_, i) => 128 + i));
       const first = `HTTP/1.1 200 OK\r\nX-High: a${high}b\r\nTransfer-Encoding: chunked\r\n\r\n`;
@@ -146,5 +151,26 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
     await client.send(head('GET /x', `Connection: ${value}`));
     expect(await client.reply('GET', PATIENCE)).toMatchObject({ status: 200 });
     expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
+  });
+});
+
+const slow = () =>
+  startRawOrigin((request, socket: Socket) => {
+    const text = request.startsWith('HEAD')
+      ? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
+      : 'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n';
+    setTimeout(() => socket.write(text), 5000);
+  });
+const limits = { headerTimeout: '1s', idleTimeout: '1s' };
+
+describeEdges('an idle connection', { origin: slow, limits }, (edge) => {
+  test('is closed after a reply without body too that came later than that', async () => {
+    const ask = async (method: string) => {
+      using client = await edge.connect();
+      await client.send(head(`${method} /x`));
+      await client.reply(method, PATIENCE);
+      expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
+    };
+    await Promise.all([ask('HEAD'), ask('GET')]);
   });
 });

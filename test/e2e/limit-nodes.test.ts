@@ -76,11 +76,14 @@ test('leased: never more, and what was refused early is there when the leases ha
 
 test('Redis freezes under load: no error, no long wait, and no more than the limit over all nodes', async () => {
   const { redis, gateways } = await start('exact', '50ms');
-  await flood(gateways, LIMIT / 4);
+  const before = count(await flood(gateways, LIMIT / 4), 200);
+  expect(before).toBe(LIMIT / 4);
   redis.freeze();
   const during = await flood(gateways, 3 * LIMIT);
   expect(new Set(during)).toEqual(new Set([200, 429]));
   expect(count(during, 200)).toBeLessThanOrEqual(LIMIT);
   expect(count(during, 200)).toBeGreaterThan(LIMIT / 4);
+  // A worker may not have heard of what the other seven took.
+  expect(before + count(during, 200)).toBeLessThanOrEqual(LIMIT + (before * 7) / 8);
   redis.thaw();
 }, 90_000);

@@ -107,7 +107,8 @@ describe('metrics', () => {
       'dead GET 502': 1,
     });
     expect(Object.fromEntries(metrics.table('sluice_upstream_requests_total'))).toEqual({
-      [`api ${target} ok`]: 2,
+      [`api ${target} ok`]: 1,
+      [`api ${target} given_up`]: 1,
       [`api ${target} status_5xx`]: 1,
       [`api ${target} reply_timeout`]: 1,
       [`dead ${dead} connect_refused`]: 1,

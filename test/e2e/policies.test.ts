@@ -1,56 +1,11 @@
-import { createPrivateKey } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startGateway, type Gateway, type GatewayOptions } from '../support/gateway.ts';
-import { makeKey, sign, startIssuer, type SigningKey } from '../support/issuer.ts';
-import { startOrigin, type Origin } from '../support/origin.ts';
+import { startGateway } from '../support/gateway.ts';
+import { startOrigin } from '../support/origin.ts';
 import { freePort } from '../support/ports.ts';
 import { connect } from '../support/raw.ts';
-import type { WireReply } from '../support/reply-parser.ts';
-
-const folder = join(import.meta.dirname, '..', '..', 'config', 'policies');
-
-interface Example {
-  readonly gateway: Gateway;
-  readonly origin: Origin;
-  readonly ask: (request: string, ...fields: string[]) => Promise<WireReply>;
-}
-
-const tested = new Set<string>();
-
-/** Starts the example of that name as it stands in the repository, but for the port of its target (and more `ports`). */
-async function start(
-  name: string,
-  options: Omit<GatewayOptions, 'config'> = {},
-  ports: Readonly<Record<string, string>> = {},
-): Promise<Example> {
-  tested.add(`${name}.yaml`);
-  const origin = await startOrigin((_, response) => {
-    response.setHeader('Server', 'origin/1');
-    response.setHeader('X-Powered-By', 'magic');
-    response.setHeader('Access-Control-Allow-Origin', 'https://from-the-origin.example');
-    response.end('ok');
-  });
-  let text = readFileSync(join(folder, `${name}.yaml`), 'utf8');
-  for (const [from, to] of Object.entries(ports)) text = text.replaceAll(from, to);
-  expect(text).toContain('127.0.0.1:9001');
-  const gateway = await startGateway({ ...options, config: text.replaceAll(':9001', `:${origin.port}`) });
-  return {
-    gateway,
-    origin,
-    ask: async (request, ...fields) => {
-      const [method = '', target = ''] = request.split(' ');
-      using client = await connect(gateway.port);
-      await client.send(
-        [`${method} ${target} HTTP/1.1`, 'Host: shop.example', ...fields, '', ''].join('\r\n'),
-      );
-      return await client.reply(method);
-    },
-  };
-}
-
-const last = ({ origin }: Example) => origin.requests.at(-1)!;
+import { examples, folder, last, start } from './example.ts';
 
 test('cors: pages of ours with cookies, any page without', async () => {
   const example = await start('cors');
@@ -199,61 +154,9 @@ test('limit: by address, by tenant and in flight, wrong passwords, and one for a
   expect((await ask('GET /api/x')).get('ratelimit-policy')).toBe('"per-consumer";q=600;w=60');
 });
 
-test('jwt: tokens of a provider by its key set, and of a service by one key, from cookie and query too', async () => {
-  const key = await makeKey('k1', 'ES256');
-  const issuer = await startIssuer(key);
-  const { ask, origin, gateway } = await start('jwt', {}, { ':9100': `:${issuer.origin.port}` });
-  const claims = { iss: 'https://id.example', aud: 'shop', sub: 'u-1', email: 'a@b.example' };
-  const good = await sign(key, { ...claims, scope: 'profile orders.read' });
-  const orders = (token: string, ...fields: string[]) =>
-    ask('GET /orders', `Authorization: Bearer ${token}`, ...fields);
-
-  expect((await orders(good, 'X-User-Id: root', 'X_User_Email: root')).status).toBe(200);
-  const seen = origin.requests.at(-1)!;
-  expect(seen.get('x-user-id')).toEqual(['u-1']);
-  expect(seen.get('x-user-email')).toEqual(['a@b.example']);
-  expect(seen.get('x_user_email')).toEqual([]);
-  // A token is the caller's: the upstream may look at it too.
-  expect(seen.get('authorization')).toEqual([`Bearer ${good}`]);
-
-  const none = await ask('GET /orders');
-  expect([none.status, none.get('www-authenticate')]).toEqual([401, 'Bearer realm="sluice"']);
-  const bad = await orders(`${good.slice(0, -8)}AAAAAAAA`);
-  expect([bad.status, bad.get('www-authenticate')]).toEqual([401, 'Bearer error="invalid_token"']);
-  expect(bad.get('content-type')).toBe('application/problem+json');
-  const poor = await orders(await sign(key, claims));
-  expect([poor.status, poor.get('www-authenticate')]).toEqual([
-    403,
-    'Bearer error="insufficient_scope", scope="orders.read"',
-  ]);
-
-  // The example key of RFC 8037.
-  const uploader: SigningKey = {
-    kid: '2026-11',
-    algorithm: 'EdDSA',
-    privateKey: createPrivateKey({
-      format: 'jwk',
-      key: {
-        kty: 'OKP',
-        crv: 'Ed25519',
-        d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
-        x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
-      },
-    }),
-    jwk: {},
-  };
-  const link = await sign(uploader, { iss: 'uploader', aud: ['files', 'x'], jti: 'l1' });
-  expect((await ask('GET /files/a.png', `Cookie: a=1; files-token=${link}; b=2`)).status).toBe(200);
-  expect((await ask(`GET /files/a.png?w=1&access%5Ftoken=${link}&h=2`)).status).toBe(200);
-  expect(origin.requests.at(-1)!.url).toBe('/files/a.png?w=1&h=2');
-  expect((await ask(`GET /files/a.png?access_token=${link}&access_token=${link}`)).status).toBe(401);
-  expect((await orders(link)).status).toBe(401);
-  expect((await ask('GET /files/a.png', `Authorization: Bearer ${good}`)).status).toBe(401);
-  expect(gateway.output).not.toContain(link);
-});
-
 test('every example of a policy is tried here', () => {
-  expect([...tested].sort()).toEqual(readdirSync(folder).sort());
+  const { all, tried } = examples();
+  expect(tried).toEqual(all);
 });
 
 test('global policies rule answers of the gateway itself: 404, 405, 502', async () => {

@@ -68,8 +68,9 @@ function take(
   request: PlainRequest | undefined,
   seen: readonly SeenRequest[],
 ): { reply: WireReply; rest: Buffer } | string | null {
-  // Of what is not a request for each of the readers the method is not known.
-  const known = request !== undefined && /^[!-~]{1,8000}$/.test(request.target);
+  // Of what is not a request for each of the readers, or too long, the method is not known.
+  const known =
+    request !== undefined && /^(\/|http:\/\/)[!-~]*$/i.test(request.target) && headBytes(request) < LONG;
   const methods = known ? [request.method] : ['GET', 'HEAD'];
   let wrong: string | null = null;
   for (const method of methods) {
@@ -85,6 +86,12 @@ function take(
   }
   return wrong;
 }
+
+/** Heads from about here on are refused unread, by either edge. */
+const LONG = 8000;
+
+const headBytes = ({ target, fields }: PlainRequest): number =>
+  fields.reduce((bytes, [name, value]) => bytes + name.length + value.length, target.length);
 
 function judgeReply(
   reply: WireReply,

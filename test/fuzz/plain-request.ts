@@ -33,8 +33,8 @@ export interface Reading {
 }
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x20\x7f]+) HTTP\/1\.([01])$/;
-/** The addon takes anything for a method. */
-const ADDON_LINE = /^([^\x00-\x20]+) ([^\x00-\x20\x7f]+) HTTP\/1\.([01])$/;
+/** The addon takes anything for a method, and DEL for a letter: the gateway refuses the request, and reads on. */
+const ADDON_LINE = /^([^\x00-\x20]+) ([^\x00-\x20]+) HTTP\/1\.([01])$/;
 // DEL is no worse than a letter (RFC 9110 section 5.5).
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\xff]*)$/;
 

@@ -13,7 +13,7 @@ import { campaign, casesOf, escaped, LIMIT_MS } from './settings.ts';
 
 const WIDTH = 384;
 /** The gateway gives up on an origin long before. */
-const HANG_MS = 8000;
+const HANG_MS = 20_000;
 
 interface Case {
   readonly reply: Buffer;
@@ -49,13 +49,18 @@ function thenOf(each: Case, index: number): Case['then'] {
 /** An origin that answers `/INDEX` with what the case of that index says. */
 async function startHostileOrigin(current: ReadonlyMap<number, Case>): Promise<number> {
   const serve = (socket: Socket) => {
+    let ending = false;
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('data', (data: Buffer) => {
       const index = Number(/^[A-Z]+ \/(\d+) /.exec(data.toString('latin1'))?.[1]);
       const each = current.get(index);
-      if (each === undefined) socket.destroy();
-      else void answer(socket, segmentsOf(each, index), thenOf(each, index));
+      if (each === undefined) return void socket.destroy();
+      // The end that this connection is due to belongs to the case before: it must not come within this reply.
+      if (ending) return;
+      const then = thenOf(each, index);
+      ending = then !== 'stays';
+      void answer(socket, segmentsOf(each, index), then);
     });
   };
   const server = createServer(serve);
@@ -191,7 +196,7 @@ const configOf = (edge: string, port: number) => ({
       id: 'origin',
       targets: [{ url: `http://127.0.0.1:${port}` }],
       connections: { max: 1024 },
-      timeouts: { connect: '2s', firstByte: '2s', request: '3s', idle: '2s' },
+      timeouts: { connect: '5s', firstByte: '8s', request: '10s', idle: '4s' },
     },
   ],
   routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],
@@ -216,7 +221,7 @@ function startEndlessOrigin() {
       const endless = ENDLESS[/ \/(\S+) /.exec(data.toString())?.[1] ?? ''];
       socket.write(endless?.start ?? OK);
       if (endless !== undefined) flood(socket, endless.piece.repeat(64), 10_000_000);
-      else timer = setInterval(() => socket.writable && socket.write('X-A: a\r\n'), 20);
+      else timer = setInterval(() => socket.writable && socket.write('X-A: a\r\n'), 100);
     });
   });
 }

@@ -14,7 +14,7 @@ const WIDTH = 512;
 /** For how long a client that sent what it had waits for another byte. */
 const QUIET_MS = 100;
 /** All time-outs of the gateway are well below, the addon's steps of four seconds included. */
-const HANG_MS = 20_000;
+const HANG_MS = 40_000;
 
 const RULES: Record<'uws' | 'node', Rules> = {
   uws: { loose: true, addonFields: true, addonChunks: true },
@@ -115,7 +115,7 @@ const configOf = (edge: string, port: number) => ({
     {
       id: 'origin',
       targets: [{ url: `http://127.0.0.1:${port}` }],
-      timeouts: { connect: '2s', request: '4s', idle: '2s' },
+      timeouts: { connect: '5s', request: '15s', idle: '5s' },
     },
   ],
   routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'origin' }],

@@ -138,6 +138,34 @@ describe('the limit while all Redis is away', () => {
     expect(admitted).toBe(100);
   });
 
+  test.each(RATES)(
+    '%s: with what passed before, at most the limit and what others took unnoticed, divided by the processes',
+    async (algorithm) => {
+      const LIMIT = 60;
+      const { redis, stores } = await nodes(3);
+      // From all told to one told of nothing: who takes what, one after the other.
+      for (const before of ['abcabcabcabcabc', 'aaaaaaaaaabc', 'bcaaaaaaaaaa', 'a'.repeat(LIMIT)]) {
+        const id = `${algorithm}/${before}`;
+        const limit = rule({ id, algorithm, amount: LIMIT, periodMs: 86_400_000 });
+        const buckets = stores.map(({ store }) => store.bucket(limit));
+        const turns = [...before].map((name) => 'abc'.indexOf(name));
+        for (const i of turns) expect(await buckets[i]!.take('k', 1)).toBeGreaterThanOrEqual(0);
+        redis.freeze();
+        let during = 0;
+        for (let i = 0; i < 3 * LIMIT; i++) during += allowed([await buckets[i % 3]!.take('k', 1)]);
+        const unnoticed = [0, 1, 2].map((i) => turns.length - 1 - turns.lastIndexOf(i));
+        const most = LIMIT + unnoticed.reduce((sum, each) => sum + each) / 3;
+        expect(during).toBeLessThanOrEqual(LIMIT);
+        expect(turns.length + during).toBeLessThanOrEqual(most);
+        expect(most).toBeLessThanOrEqual(LIMIT + (turns.length * 2) / 3);
+        redis.thaw();
+        await expect
+          .poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 })
+          .toBe(true);
+      }
+    },
+  );
+
   test('a key that nobody has asked for: the parts add up to the limit, also one smaller than the nodes', async () => {
     const { redis, stores } = await nodes(3);
     for (const amount of [100, 7, 2, 1]) {

@@ -80,6 +80,29 @@ export function limitStoreSuite(name: string, open: () => Opened | Promise<Opene
         expect(await takeMany(bucket, 'never seen', 10)).toBe(4);
       });
 
+      test('what is given back after its time has passed lets nobody pass', async () => {
+        const bucket = make({ algorithm, amount: 4, burst: 4 });
+        await takeMany(bucket, 'k', 4);
+        bucket.give('k', 1, -3_600_000);
+        if (algorithm !== 'sliding-window') bucket.give('k', 1, -1);
+        expect(await takeMany(bucket, 'k', 2)).toBe(0);
+        bucket.give('k', 1, bucket.resetMs(0));
+        expect(await takeMany(bucket, 'k', 2)).toBe(1);
+      });
+
+      test('a take of one window, given back in the next, credits nothing of that', async () => {
+        if (!opened.isStill) return;
+        const bucket = make({ algorithm, amount: 2, burst: 2, periodMs: 1_000 });
+        const left = bucket.resetMs(await bucket.take('k', 1));
+        await opened.advance(1_000);
+        const free = await takeMany(bucket, 'k', 3);
+        bucket.give('k', 1, left - 1_000);
+        // Of a sliding window it was half of what counted.
+        expect([free, await takeMany(bucket, 'k', 3)]).toEqual(
+          algorithm === 'sliding-window' ? [1, 1] : [2, 0],
+        );
+      });
+
       test('keys and limits have nothing to do with each other', async () => {
         const [one, other] = [make({ algorithm, amount: 2 }), make({ algorithm, amount: 2 })];
         for (const bucket of [one, other])

@@ -16,6 +16,10 @@ export interface GatewayOptions {
   readonly args?: string[];
   /** Default: what the configuration says, else 1. */
   readonly workers?: number;
+  /** Program and arguments that run the command line behind them in their own place, e.g. in a namespace. */
+  readonly under?: readonly string[];
+  /** Program to run in place of the built CLI; it gets the same arguments. */
+  readonly program?: string;
 }
 
 /**
@@ -26,7 +30,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
   const file = join(folder, 'gateway.yaml');
   writeFileSync(file, asText(options.config));
-  const child = spawn(process.execPath, [cliPath, 'run', '-c', file, ...(options.args ?? [])], {
+  const line = [...(options.under ?? []), process.execPath, options.program ?? cliPath, 'run', '-c', file];
+  const child = spawn(line[0]!, [...line.slice(1), ...(options.args ?? [])], {
     cwd: folder,
     env: cleanEnv({ ...placement(options), ...options.env }),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,6 +4,7 @@ import { AdaptiveLimit } from '../../src/upstream/concurrency.ts';
 /** A request of a simulation; times in virtual milliseconds. */
 interface Job {
   readonly rank: number;
+  readonly limit: AdaptiveLimit;
   readonly began: number;
 }
 
@@ -15,23 +16,27 @@ interface Outcome {
 }
 
 /**
- * An origin with fixed slots and a fixed time of service, the rest waits in its queue; in front of it the limit. Requests
- * come at a steady rate whatever happens to the others. Time is virtual, so the machine's load plays no part.
+ * An origin with fixed slots and a fixed time of service, the rest waits in its queue; in front of it a limit for each
+ * worker. Requests come at a steady rate whatever happens to the others. Time is virtual, so the machine's load plays no part.
  */
 class Simulation {
   slots: number;
   serviceMs: number;
   readonly outcomes: Outcome[] = [];
-  readonly limit: AdaptiveLimit;
+  readonly limits: readonly AdaptiveLimit[];
   now = 0;
+  #arrived = 0;
   #busy = 0;
   readonly #queue: Job[] = [];
   readonly #events: { at: number; run: () => void }[] = [];
 
-  constructor(slots: number, serviceMs: number) {
+  constructor(slots: number, serviceMs: number, workers = 1) {
     this.slots = slots;
     this.serviceMs = serviceMs;
-    this.limit = new AdaptiveLimit({ min: 4, max: 1000 });
+    this.limits = Array.from(
+      { length: workers },
+      () => new AdaptiveLimit({ min: 4, max: 1000 }, () => this.now),
+    );
   }
 
   /** Lets so many requests a second come for so long; `rankOf` says of which rank the n-th is. */
@@ -58,11 +63,12 @@ class Simulation {
   }
 
   #arrive(rank: number): void {
-    if (!this.limit.enter(rank)) {
+    const limit = this.limits[this.#arrived++ % this.limits.length]!;
+    if (!limit.enter(rank)) {
       this.outcomes.push({ at: this.now, rank, took: -1 });
       return;
     }
-    this.#queue.push({ rank, began: this.now });
+    this.#queue.push({ rank, limit, began: this.now });
     this.#serve();
   }
 
@@ -79,11 +85,11 @@ class Simulation {
     }
   }
 
-  #finish({ rank, began }: Job): void {
+  #finish({ rank, limit, began }: Job): void {
     this.#busy--;
     const took = this.now - began;
     this.outcomes.push({ at: this.now, rank, took });
-    this.limit.answered(took, this.now);
+    limit.answered(took, this.now);
     this.#serve();
   }
 
@@ -98,14 +104,17 @@ class Simulation {
 }
 
 describe.each([
-  ['slots', 20, 20],
-  ['slots', 50, 10],
-  ['slots', 16, 100],
-])('half of the %s go (%i slots of %i ms)', (_, slots, serviceMs) => {
+  [20, 20, 1],
+  [50, 10, 1],
+  [16, 100, 1],
+  [20, 20, 2],
+  [64, 20, 4],
+  [64, 100, 8],
+])('half of %i slots of %i ms go, %i workers', (slots, serviceMs, workers) => {
   const capacity = (slots * 1000) / serviceMs;
 
   test('goodput stays at 90 % of the new capacity, and waiting is bounded', () => {
-    const run = new Simulation(slots, serviceMs);
+    const run = new Simulation(slots, serviceMs, workers);
     run.run(15_000, capacity * 1.3);
     const before = run.last(10_000);
     expect(before.goodput).toBeGreaterThan(0.9 * capacity);

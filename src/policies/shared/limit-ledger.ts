@@ -31,6 +31,8 @@ export class Take {
   /** NaN until the store has answered. */
   verdict: Verdict = NaN;
   resetMs = 0;
+  /** `performance.now()` when it was asked, or answered if that took a while. */
+  #at = 0;
   /** Something is taken that may still be given back. */
   open = false;
 
@@ -40,9 +42,11 @@ export class Take {
     this.before = before;
   }
 
-  answer(verdict: Verdict): void {
+  /** @param now `performance.now()`, not after the moment that the store decided at unless it had to be waited for. */
+  answer(verdict: Verdict, now: number): void {
     const { bucket, allowed, refused } = this.tariff;
     this.verdict = verdict;
+    this.#at = now;
     this.resetMs = bucket.resetMs(verdict);
     this.open = verdict >= 0;
     (this.open ? allowed : refused).inc();
@@ -54,7 +58,7 @@ export class Take {
     const { bucket, cost, capacity } = this.tariff;
     this.open = false;
     this.verdict = Math.min(capacity, this.verdict + cost);
-    bucket.give(this.key, cost);
+    bucket.give(this.key, cost, this.resetMs - (performance.now() - this.#at));
   }
 }
 
@@ -69,15 +73,16 @@ export class Ledger {
   /** @returns The take, when the store has to be waited for. */
   ask(tariff: Tariff, key: string): Promise<void> | null {
     const take = (this.last = new Take(tariff, key, this.last));
+    const now = performance.now();
     const verdict = tariff.bucket.take(key, tariff.cost);
     if (typeof verdict !== 'number') return verdict.then((late) => this.#late(take, late));
-    take.answer(verdict);
+    take.answer(verdict, now);
     return null;
   }
 
   /** A client may have left meanwhile: then nobody comes any more to give back what was held. */
   #late(take: Take, verdict: Verdict): void {
-    take.answer(verdict);
+    take.answer(verdict, performance.now());
     if (this.#ended && isHeld(take)) take.giveBack();
   }
 
