@@ -44,6 +44,12 @@ function hold() {
   let turns = 0;
   const held = [];
   const noted = memory.int64;
+  // The notes are read one after the other, while others come and go: only what stays so is true of one moment.
+  const tooMany = () => {
+    let sum = 0n;
+    for (let w = 0; w < memory.workers; w++) sum += Atomics.load(noted, truth + w);
+    return sum > BigInt(rules[0].amount);
+  };
   const step = () => {
     for (let i = 0; i < 200; i++) {
       if (held.length > 0 && Math.random() < 0.5) {
@@ -53,9 +59,7 @@ function hold() {
       } else if (buckets[0].take('k', 1) >= 0) {
         held.push('k');
         Atomics.add(noted, truth + worker, 1n);
-        let sum = 0n;
-        for (let w = 0; w < memory.workers; w++) sum += Atomics.load(noted, truth + w);
-        if (sum > BigInt(rules[0].amount)) over++;
+        if (tooMany() && tooMany() && tooMany()) over++;
       }
       buckets[1].take(`other ${any(100_000)}`, 1);
       turns++;
