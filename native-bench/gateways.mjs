@@ -1,10 +1,11 @@
 /**
  * The contestants of S2, the work that a gateway is bought for: an RS256 token is verified, requests are limited by its
  * user (never reached), counted, and logged in full to a standard output that nobody reads. nginx has no JWT of its own:
- * it limits by the token's text and logs, and says so by its name.
+ * it limits by the token's text and logs; the title of the scenario says so.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nginxWith } from './proxies.mjs';
 import { AUDIENCE, ISSUER } from './tokens.mjs';
 
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
@@ -79,44 +80,9 @@ backend origin
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
 };
 
-const nginx = {
-  name: 'nginx',
-  files: ({ folder, port, originPort }) => ({
-    'nginx.conf': `
-${process.getuid() === 0 ? 'user root;' : ''}
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr error;
-events { worker_connections 1024; }
-http {
-  access_log /dev/stdout combined;
-  keepalive_requests 1000000000;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  limit_req_zone $http_authorization zone=users:20m rate=1000000r/s;
-  upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
-  server {
-    listen 127.0.0.1:${port} backlog=1024;
-    location /api/ {
-      limit_req zone=users burst=1000000 nodelay;
-      proxy_pass http://origin;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $host;
-      proxy_set_header X-Request-Id $request_id;
-    }
-  }
-}
-`,
-  }),
-  command: ({ folder }) => ['nginx', '-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')],
-};
+const nginx = nginxWith('/dev/stdout combined', {
+  zone: `limit_req_zone $http_authorization zone=users:20m rate=${PER_SECOND}r/s;`,
+  use: `limit_req zone=users burst=${PER_SECOND} nodelay;`,
+});
 
 export const gateways = [sluice, nginx, haproxy];

@@ -32,7 +32,8 @@ const MANY = Array.from({ length: 9_998 }, (_, i) => {
   return `  - { id: r${i}, match: { paths: ["${path}"] }, upstream: origin }\n`;
 }).join('');
 
-const nginx = {
+/** @param log Of requests; @param limit A zone at the level of `http`, and its use where requests are forwarded. */
+export const nginxWith = (log = 'off', limit = { zone: '', use: '' }) => ({
   name: 'nginx',
   files: ({ folder, port, originPort }) => ({
     'nginx.conf': `
@@ -43,17 +44,19 @@ pid ${folder}/nginx.pid;
 error_log stderr error;
 events { worker_connections 1024; }
 http {
-  access_log off;
+  access_log ${log};
   keepalive_requests 1000000000;
   client_body_temp_path ${folder}/body;
   proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
+  ${limit.zone}
   upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     location /api/ {
+      ${limit.use}
       proxy_pass http://origin;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -69,7 +72,8 @@ http {
 `,
   }),
   command: ({ folder }) => ['nginx', '-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')],
-};
+});
+const nginx = nginxWith();
 
 const haproxy = {
   name: 'haproxy',

@@ -32,3 +32,12 @@ export const id = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an id is 1 to 64 letters, digits, dots, dashes or underscores')
   .describe('Unique name; used in logs, metrics and the admin API.');
+
+/** How to speak TLS to a server: a target of an upstream, or Redis. */
+export const clientTls = z.strictObject({
+  ca: pem.optional().describe('Certificate authorities to trust instead of the built-in ones (PEM).'),
+  cert: pem.optional().describe('Client certificate (PEM).'),
+  key: pem.optional().describe('Key of the client certificate (PEM).'),
+  serverName: z.string().min(1).optional().describe('Name to send and to check; default: host of the URL.'),
+  verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
+});

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileRef, pem } from './blocks.ts';
+import { clientTls, fileRef } from './blocks.ts';
 import { duration, size } from './units.ts';
 
 /** The `store` part of the configuration: where limits, sessions and other shared state live. */
@@ -57,20 +57,7 @@ export const store = z.strictObject({
   username: secret.optional().describe('User of the ACL; for url it may stand there.'),
   password: secret.optional().describe('Password; for url it may stand there.'),
   db: z.int().min(0).max(65_535).optional().describe('Number of the database; for url it may stand there.'),
-  tls: z
-    .strictObject({
-      ca: pem.optional().describe('Certificate authorities to trust instead of the built-in ones (PEM).'),
-      cert: pem.optional().describe('Client certificate (PEM).'),
-      key: pem.optional().describe('Key of the client certificate (PEM).'),
-      serverName: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('Name to send and to check; default: host of the URL.'),
-      verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
-    })
-    .optional()
-    .describe('For rediss:// addresses.'),
+  tls: clientTls.optional().describe('For rediss:// addresses.'),
   prefix: z
     .string()
     .regex(

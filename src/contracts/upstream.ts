@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { balance, sticky } from './balance.ts';
-import { id, pem } from './blocks.ts';
+import { clientTls, id } from './blocks.ts';
 import { health } from './health.ts';
 import { breaker, concurrency, fallback, hedge, retry } from './resilience.ts';
 import { duration } from './units.ts';
@@ -51,19 +51,7 @@ export const upstream = z.strictObject({
       pipelining: z.literal(1, 'pipelining is not in this version').default(1),
     })
     .prefault({}),
-  tls: z
-    .strictObject({
-      ca: pem.optional().describe('Certificate authorities to trust instead of the built-in ones (PEM).'),
-      cert: pem.optional().describe('Client certificate (PEM).'),
-      key: pem.optional().describe('Key of the client certificate (PEM).'),
-      serverName: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('Name to send and to check; default: host of the URL.'),
-      verify: z.boolean().default(true).describe('False accepts any certificate: for tests only.'),
-    })
-    .optional(),
+  tls: clientTls.optional(),
   retry: retry.optional(),
   health: health.optional().describe('Finds out which targets are well.'),
   breaker: breaker.optional(),
