@@ -207,7 +207,7 @@ export class UwsIo implements Source, Downstream, Corked {
     if (this.#byHand && last && chunk.length === 0) return this.#endBodiless(status, 0);
     this.x.bytesOut = chunk.length;
     const whole = last && !this.#byHand && chunk.length <= roomBeside(block);
-    if (this.#ending && !whole) res.writeHeader('connection', 'close');
+    if (this.#ending && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
