@@ -211,7 +211,7 @@ export class UwsIo implements Source, Downstream, Corked {
     if (this.#bodiless(status)) return this.#endBodiless(status, length);
     this.x.bytesOut = chunk.length;
     const whole = last && chunk.length <= roomBeside(block);
-    if (this.#ending && !whole) res.writeHeader('connection', 'close');
+    if (this.#ending && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
