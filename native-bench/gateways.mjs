@@ -13,6 +13,7 @@ const PER_SECOND = 1_000_000;
 
 const sluice = {
   name: 'sluice',
+  verifies: true,
   files: ({ port, adminPort, originPort, keyFile }) => ({
     'public.pem': readFileSync(keyFile, 'utf8'),
     'sluice.yaml': `
@@ -35,11 +36,13 @@ routes:
 
 const haproxy = {
   name: 'haproxy',
+  verifies: true,
   files: ({ port, originPort, keyFile }) => ({
     'haproxy.cfg': `
 global
   nbthread 1
-  maxconn 2000
+  maxconn 12000
+  no strict-limits
   log stdout format raw local0
 defaults
   mode http

@@ -150,7 +150,10 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
   test.each(['close', 'Close', 'x-a, close'])('Connection: %s ends it after the reply', async (value) => {
     using client = await edge.connect();
     await client.send(head('GET /x', `Connection: ${value}`));
-    expect(await client.reply('GET', PATIENCE)).toMatchObject({ status: 200 });
+    const reply = await client.reply('GET', PATIENCE);
+    expect(reply.status).toBe(200);
+    // RFC 9112 section 9.6: the last answer of a connection says that it is the last.
+    expect(reply.get('connection')).toBe('close');
     expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
   });
 });
