@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -22,6 +22,11 @@ export function startPinned(cores, command, args, { silent = false, env = {} } =
   child.stderr.on('data', keep);
   started.add(process_);
   return process_;
+}
+
+/** Pins this process, all its threads, and what it starts from now on. */
+export function pinSelf(core) {
+  spawnSync('taskset', ['-a', '-cp', String(core), String(process.pid)], { stdio: 'ignore' });
 }
 
 /** Stops everything that was started, children included; those that do not listen are killed after two seconds. */
@@ -66,12 +71,17 @@ function accepts(port) {
   });
 }
 
+const given = new Set();
+
+/** A port that nobody listens on, and another one each time: the kernel may name the same twice. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
+  const again = given.has(port) ? freePort() : null;
   server.close();
-  return port;
+  given.add(port);
+  return (await again) ?? port;
 }
 
 /** A process and everything that it started, itself first. */

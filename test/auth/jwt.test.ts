@@ -275,6 +275,7 @@ describe('what is remembered', () => {
         asked++;
         return Promise.resolve(true);
       },
+      password: () => null,
     };
     const checked = compileJwt({ issuers: [issuer] }, { services: { ...inertAuth, verifier } });
     const token = good();
@@ -284,7 +285,11 @@ describe('what is remembered', () => {
 
   test('when the queue is full the answer is 503, and is not remembered', async () => {
     let full = true;
-    const verifier = { start: () => undefined, signature: () => (full ? null : Promise.resolve(true)) };
+    const verifier = {
+      start: () => undefined,
+      signature: () => (full ? null : Promise.resolve(true)),
+      password: () => null,
+    };
     const checked = compileJwt({ issuers: [issuer] }, { services: { ...inertAuth, verifier } });
     const token = good();
     expect(await bear(checked, token)).toMatchObject({ code: 'overload', headers: ['retry-after', '1'] });
