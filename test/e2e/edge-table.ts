@@ -119,7 +119,7 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    uws: 'the header timer is coarse (4 s steps, up to 900 s), and closes without a word',
+    uws: 'the header timer closes up to 8 s late (at most 900 s), without a word',
     node: 'exact to a second, 408',
     async prove(edge) {
       using client = await edge.connect();
