@@ -6,6 +6,8 @@ import { describeEdges, head, PATIENCE } from './edge-support.ts';
 const LENGTH = 16 << 20;
 const PIECE = Buffer.alloc(1 << 20, 'x');
 
+const BIG = Buffer.alloc(LENGTH / 2, '0123456789abcdef\n');
+
 const limits = { bodyBytes: '100MB', bodyTimeout: '1s', idleTimeout: '4s' };
 const small = { id: 'small', match: { paths: ['/small'] }, upstream: 'origin', bodyBytes: '1KB' };
 
@@ -28,7 +30,11 @@ const AFTERWARDS: Record<string, (client: RawClient) => Promise<void>> = {
 
 describeEdges(
   'a reply that comes before the end of its request',
-  { limits, routes: [small], answer: (_, response) => void response.end('early') },
+  {
+    limits,
+    routes: [small],
+    answer: ({ url }, response) => void response.end(url === '/big' ? BIG : 'early'),
+  },
   (edge) => {
     test.each(Object.entries(BODIES))(
       '%s: a client that sends all of it can read it then',
@@ -46,6 +52,20 @@ describeEdges(
         }
       },
     );
+
+    test.each([
+      ['chunks that are whole', 'Transfer-Encoding: chunked', '5\r\nhello\r\n0\r\n\r\n'],
+      ['chunks', 'Transfer-Encoding: chunked', '5\r\nhello\r\n'],
+      ['a length', 'Content-Length: 10', 'hello'],
+    ])('8 MB behind %s reach a client that reads late, to the last byte', async (_, field, body) => {
+      using client = await edge.connect();
+      client.pause();
+      await client.send(head('POST /big', field) + body);
+      await edge.arrived('/big');
+      await wait(300);
+      client.resume();
+      expect((await client.reply('POST', PATIENCE)).body.equals(BIG)).toBe(true);
+    });
 
     test('many chunks beyond the limit get one answer', async () => {
       const chunk = `400\r\n${'x'.repeat(1024)}\r\n`;
