@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
@@ -295,7 +294,6 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   /** The addon may misread where a chunked body ends: what follows must not count as a request. */
-  // No getter: V8 calls its runtime for each read of a private one.
   #ends(): boolean {
     return this.length < 0 || this.#context.draining || this.x.closing || this.x.poisoned;
   }

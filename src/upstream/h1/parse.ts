@@ -49,13 +49,12 @@ export class ReplyReader {
     this.#expectAt(0, bodyless);
   }
 
-  /** As `expect`, and then reads what the last `feed` had left over: the beginning of that reply. */
+  /** As `expect`, and then reads what the last `feed` had left over, if anything: the beginning of that reply. */
   feedRest(bodyless: boolean): void {
     const bytes = this.#rest;
-    this.#expectAt(this.#restAt, bodyless);
+    this.#expectAt(bytes === null ? 0 : this.#restAt, bodyless);
     this.head = null;
     this.piece = EMPTY;
-    this.#rest = null;
     if (bytes !== null) this.#head(bytes, this.#restEnd);
   }
 
@@ -65,6 +64,7 @@ export class ReplyReader {
   }
 
   #expectAt(at: number, bodyless: boolean): void {
+    this.#rest = null;
     this.#mode = HEAD;
     this.#bodyless = bodyless;
     this.#interim = 0;

@@ -5,9 +5,9 @@ import type { RequestHead } from '../../contracts/http.ts';
 import type { Sink, Timeouts, Transport } from '../../contracts/transport.ts';
 import { Call, mayShare } from './call.ts';
 import { H1Conn } from './conn.ts';
-import type { Owner } from './conn.ts';
 import { makeDialer } from './dial.ts';
 import type { Dialer, TlsOptions } from './dial.ts';
+import type { Owner } from './owner.ts';
 import { WaitQueue } from './queue.ts';
 import { requestHead } from './write.ts';
 
@@ -29,8 +29,8 @@ export interface H1PoolOptions {
   readonly max: number;
   /** How long a connection may idle, in ms; 0 = until the upstream closes it. */
   readonly idleMs: number;
-  /** Requests that may wait for their replies on one connection; 1 = no pipelining. */
-  readonly pipelining: number;
+  /** Requests that may wait for their replies on one connection; 1, the default = no pipelining. */
+  readonly pipelining?: number | undefined;
 }
 
 /** Figures of a pool at one moment. */
@@ -66,7 +66,7 @@ export class H1Pool implements Transport, Owner {
     this.#dialer = makeDialer(options, options.tls);
     this.#max = options.max;
     this.#idleMs = options.idleMs;
-    this.#pipelining = options.pipelining;
+    this.#pipelining = options.pipelining ?? 1;
   }
 
   open(head: RequestHead, timeouts: Timeouts, replyBy: number, sink: Sink): void {
@@ -74,7 +74,7 @@ export class H1Pool implements Transport, Owner {
     const text = requestHead(head);
     if (text === '') return this.#refuse(sink, fault('bad_request', 'a header value is not text'));
     const call = new Call(head, text, timeouts, replyBy, sink);
-    if (this.#pipelining > 1 && mayShare(head) && this.#shares()) this.#share(call);
+    if (this.#shares(head)) this.#share(call);
     else this.#place(call);
   }
 
@@ -96,7 +96,7 @@ export class H1Pool implements Transport, Owner {
 
   freed(conn: H1Conn): void {
     const waiter = this.#queue.take();
-    if (waiter !== undefined) conn.start(waiter.call, false);
+    if (waiter !== undefined) this.#serve(conn, waiter.call);
     else if (this.#closed) conn.close();
     else {
       this.#idle.push(conn);
@@ -118,8 +118,20 @@ export class H1Pool implements Transport, Owner {
     for (const call of calls) if (call.sink !== null) this.#place(call, true);
   }
 
-  #shares(): boolean {
+  #shares(head: RequestHead): boolean {
+    if (this.#pipelining === 1 || !mayShare(head)) return false;
     return this.#waryUntil === 0 || performance.now() > this.#waryUntil;
+  }
+
+  /** Gives a connection the request that waited longest, and as many behind it as may share it. */
+  #serve(conn: H1Conn, call: Call): void {
+    const shared = this.#shares(call.head);
+    conn.start(call, shared);
+    if (!shared) return;
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
+      if (!mayShare(next.head) || !conn.join(next, this.#pipelining)) return;
+      this.#queue.take();
+    }
   }
 
   /** Requests of one turn of the loop share a connection; later ones only where there is no other. */

@@ -2,13 +2,7 @@ import { fault } from '../../contracts/fault.ts';
 import type { Sink } from '../../contracts/transport.ts';
 import { Timer, wheel } from '../../lib/wheel.ts';
 import type { Call } from './call.ts';
-
-/** The shorter of a time allowed (ms, 0 = any) and what is left until `by` (0 = no bound); at least 1, or 0 = any time. */
-export function sooner(ms: number, by: number, now: number): number {
-  if (by === 0) return ms;
-  const left = Math.max(1, by - now);
-  return ms === 0 ? left : Math.min(ms, left);
-}
+import { sooner } from './waits.ts';
 
 /** A request without a connection. */
 export class Waiter {
@@ -53,6 +47,11 @@ export class WaitQueue {
 
   get length(): number {
     return this.#waiters.length;
+  }
+
+  /** The one that has waited longest. */
+  get first(): Call | undefined {
+    return this.#waiters[0]?.call;
   }
 
   /** False = the queue is full. */
