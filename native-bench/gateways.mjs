@@ -1,7 +1,7 @@
 /**
  * The contestants of S2, the work that a gateway is bought for: an RS256 token is verified, requests are limited by its
  * user (never reached), counted, and logged in full to a standard output that nobody reads. nginx has no JWT of its own:
- * it limits by the token's text and logs; the title of the scenario says so.
+ * it limits by the token's text and logs; with its Lua module (jwt.lua) it verifies as well.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -83,9 +83,34 @@ backend origin
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
 };
 
-const nginx = nginxWith('/dev/stdout combined', {
-  zone: `limit_req_zone $http_authorization zone=users:20m rate=${PER_SECOND}r/s;`,
-  use: `limit_req zone=users burst=${PER_SECOND} nodelay;`,
+const log = '/dev/stdout combined buffer=64k flush=1s';
+const zone = (key) => `limit_req_zone ${key} zone=users:20m rate=${PER_SECOND}r/s;`;
+const limit = `limit_req zone=users burst=${PER_SECOND} nodelay;`;
+
+const nginx = nginxWith({ log, http: () => zone('$http_authorization'), use: limit });
+
+/** Where Debian's nginx modules are. */
+const MODULES = '/usr/lib/nginx/modules';
+const USER = `require("jwt").user(ngx.var.http_authorization, key, "${ISSUER}", "${AUDIENCE}")`;
+
+const nginxLua = nginxWith({
+  name: 'nginx+lua',
+  verifies: true,
+  optional: true,
+  log,
+  modules: ['ndk_http', 'ngx_http_lua'].map((name) => `load_module ${MODULES}/${name}_module.so;`).join('\n'),
+  http: ({ keyFile }) => `
+  lua_package_path "${import.meta.dirname}/?.lua;;";
+  init_by_lua_block { local file = assert(io.open("${keyFile}")); key = file:read("*a"); file:close(); require "jwt" }
+  ${zone('$user')}`,
+  use: `
+      set $user "";
+      rewrite_by_lua_block {
+        local user = ${USER}
+        if not user then return ngx.exit(401) end
+        ngx.var.user = user
+      }
+      ${limit}`,
 });
 
-export const gateways = [sluice, nginx, haproxy];
+export const gateways = [sluice, nginx, nginxLua, haproxy];

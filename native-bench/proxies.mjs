@@ -34,12 +34,17 @@ const MANY = Array.from({ length: 9_998 }, (_, i) => {
   return `  - { id: r${i}, match: { paths: ["${path}"] }, upstream: origin }\n`;
 }).join('');
 
-/** @param log Of requests; @param limit A zone at the level of `http`, and its use where requests are forwarded. */
-export const nginxWith = (log = 'off', limit = { zone: '', use: '' }) => ({
+/**
+ * `log`: of requests; `modules`: what is loaded first; `http`: lines of that level, made when the contest is known; `use`:
+ * lines where requests are forwarded.
+ */
+export const nginxWith = ({ log = 'off', modules = '', http = () => '', use = '', ...more } = {}) => ({
   name: 'nginx',
-  files: ({ folder, port, originPort, workers }) => ({
+  ...more,
+  files: ({ folder, port, originPort, keyFile, workers }) => ({
     'nginx.conf': `
 ${process.getuid() === 0 ? 'user root;' : ''}
+${modules}
 daemon off;
 worker_processes ${workers};
 worker_rlimit_nofile 16384;
@@ -54,12 +59,12 @@ http {
   fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
-  ${limit.zone}
+  ${http({ keyFile })}
   upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     location /api/ {
-      ${limit.use}
+      ${use}
       proxy_pass http://origin;
       proxy_http_version 1.1;
       proxy_set_header Connection "";

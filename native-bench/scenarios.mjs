@@ -16,11 +16,21 @@ const api = {
   connections: 64,
 };
 
+const NO_TOKEN = [
+  'nginx (without lua) verifies no token and counts nothing for metrics; nginx+lua and haproxy count nothing either.',
+];
+
 export const scenarios = {
   S1: { ...api, title: 'proxying, browser-like request', field: everybody },
   'S1-autocannon': { ...api, title: 'S1 under autocannon instead of wrk', tool: 'autocannon' },
   'S1-limit': { ...api, title: 'S1 with and without a limit by address', field: limited },
-  S2: { ...api, title: 'token verified, limited by user, logged', field: gateways, tokens: true },
+  S2: {
+    ...api,
+    title: 'token verified, limited by user, logged',
+    field: gateways,
+    tokens: true,
+    notes: NO_TOKEN,
+  },
   S3: { ...api, title: 'answered by the proxy itself', path: '/hello', body: HELLO, forwards: false },
   S4: { ...api, title: 'replies of 64 KB', path: '/api/64k', body: LARGE_BODY },
   S5: { ...api, title: 'POST of 16 KB', fields: 'post' },
