@@ -1,41 +1,86 @@
 /**
- * What a flood of forged tokens does to everybody else: latency of another route without it and under it, event-loop
- * lag and memory of the worker. The gateway has core 0, load and measuring have core 1. Run against dist:
- *   node native-bench/flood.mjs [TOKENS_A_SECOND ...]      (default 3000 10000)
+ * What a flood of forged tokens does to everybody else: latency of another route under it, event-loop lag and memory
+ * of the worker. The gateway has core 0; load and measuring have core 1, where the load yields to who measures: else
+ * its turns would be measured; both go before what else the machine does. Windows of three kinds take turns:
+ *   quiet   nothing else happens
+ *   cheap   as many requests of the same size, refused for their time: no signature is looked at
+ *   forged  distinct tokens with everything in order but the signature
+ * Run against dist: node native-bench/flood.mjs [TOKENS_A_SECOND ...]      (default 3000 10000)
  */
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, servingPid, startPinned, stopAll, untilListening } from './processes.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, goFirst, pinSelf, startPinned, stopAll, tree, untilListening } from './processes.mjs';
 
-const SECONDS = 6;
+/** Of a window: short ones, and many, so that what else the machine does spoils few of them. */
+const SECONDS = 1;
+const ROUNDS = Number(process.env.ROUNDS || 12);
+const WARM_UP = 3;
 const CONNECTIONS = 1_500;
+/** Beyond what the machine can do, latency says only that: memory and lag are looked at. */
+const PAIRED_UP_TO = 5_000;
 
 async function main(rates) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-flood-'));
   try {
-    const { port, adminPort, pid, start } = await startGateway(folder);
-    await probe(port, 2);
-    const quiet = await probe(port, SECONDS);
-    print('no flood', quiet, await lag(adminPort), rss(pid));
+    const gateway = await startGateway(folder);
+    pinSelf(1);
+    goFirst('self');
+    await probe(gateway.port, 2);
     for (const rate of rates.length > 0 ? rates : [3_000, 10_000]) {
-      const child = fork(import.meta.filename, ['flood', JSON.stringify({ port, rate, start })]);
-      const told = new Promise((resolve) => child.once('message', resolve));
-      await probe(port, 1);
-      const early = rss(pid);
-      const under = await probe(port, SECONDS);
-      print(`${rate}/s asked`, under, await lag(adminPort), rss(pid), early);
-      console.log(
-        `    flood answers: ${JSON.stringify(await told)}; p99 ${(under.p99 / quiet.p99).toFixed(2)} times`,
-      );
+      if (rate <= PAIRED_UP_TO) await paired(gateway, rate);
+      else await enduring(gateway, rate);
     }
   } finally {
     await stopAll();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** p99 of the other route with each kind of window, and how many times that of the quiet windows beside it. */
+async function paired(gateway, rate) {
+  const loads = {
+    cheap: await startLoad(gateway, rate, -3600),
+    forged: await startLoad(gateway, rate, 3600),
+  };
+  const found = { quiet: [], cheap: [], forged: [] };
+  for (let round = -WARM_UP; round < ROUNDS; round++)
+    for (const kind of Object.keys(found)) {
+      loads[kind]?.run(true);
+      await sleep(100);
+      const window = await probe(gateway.port, SECONDS);
+      if (round >= 0) found[kind].push(window);
+      loads[kind]?.run(false);
+      await sleep(100);
+    }
+  for (const [kind, windows] of Object.entries(found)) {
+    const of = (key) => median(windows.map((each) => each[key]));
+    const times = median(windows.map(({ p99 }, i) => p99 / found.quiet[i].p99));
+    const all = windows.map(({ p99 }) => p99.toFixed(2)).join(' ');
+    console.log(
+      `${kind.padEnd(7)} ${kind === 'quiet' ? '' : `${rate}/s`}  p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms (${all}), ${times.toFixed(2)} times quiet, max ${of('max').toFixed(1)} ms`,
+    );
+  }
+  for (const [kind, load] of Object.entries(loads)) console.log(`    ${kind}: ${await load.end()}`);
+}
+
+/** Lag and memory second by second. */
+async function enduring(gateway, rate) {
+  const load = await startLoad(gateway, rate, 3600);
+  load.run(true);
+  const [lags, memory] = [[], []];
+  for (let second = 0; second < 12; second++) {
+    await sleep(1_000);
+    lags.push((await lag(gateway.adminPort)).toFixed(1));
+    memory.push(rss(gateway.pid).toFixed(0));
+  }
+  console.log(`forged ${rate}/s  loop lag ${lags.join(' ')} ms`);
+  console.log(`    memory ${memory.join(' ')} MB`);
+  console.log(`    forged: ${await load.end()}`);
 }
 
 async function startGateway(folder) {
@@ -61,14 +106,15 @@ async function startGateway(folder) {
     silent: true,
   });
   await untilListening(gateway, port);
-  return { port, adminPort, pid: servingPid(gateway), start: head() };
+  goFirst(gateway.pid);
+  return { port, adminPort, pid: tree(gateway.pid)[1] };
 }
 
 const b64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Everything of a token but its signature: it is in order, so that the signature must be looked at. */
-function head() {
-  const exp = Math.floor(Date.now() / 1000) + 3600;
+/** Everything of a token but its signature. */
+function head(expiresIn) {
+  const exp = Math.floor(Date.now() / 1000) + expiresIn;
   return `${b64({ alg: 'RS256' })}.${b64({ iss: 'i', aud: 'a', exp, scope: 'x'.repeat(200) })}`;
 }
 
@@ -82,7 +128,7 @@ async function probe(port, seconds) {
     socket.write('GET /open HTTP/1.1\r\nHost: x\r\n\r\n');
     await new Promise((resolve) => socket.once('data', resolve));
     times.push(performance.now() - began);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await sleep(1);
   }
   socket.destroy();
   times.sort((a, b) => a - b);
@@ -90,43 +136,61 @@ async function probe(port, seconds) {
   return { p50: at(0.5), p99: at(0.99), max: times.at(-1) };
 }
 
-/** The child: distinct forged tokens, one in flight on each connection, as many a second as can be. */
-async function flood({ port, rate, start }) {
+/** A process that sends tokens while it is told to. */
+async function startLoad({ port }, rate, expiresIn) {
+  const child = fork(import.meta.filename, ['load', JSON.stringify({ port, rate, start: head(expiresIn) })]);
+  const next = () => new Promise((resolve) => child.once('message', resolve));
+  await next();
+  return {
+    run: (on) => child.send(on),
+    async end() {
+      const told = next();
+      child.send(null);
+      return JSON.stringify(await told);
+    },
+  };
+}
+
+/** The child: distinct tokens in even steps, one in flight on each connection, as many a second as can be. */
+async function load({ port, rate, start }) {
+  setPriority(constants.priority.PRIORITY_LOW);
   const answers = {};
-  let sent = 0;
+  let [sent, seconds, began, base] = [0, 0, 0, 0];
+  const free = [];
   const sockets = Array.from({ length: CONNECTIONS }, () => {
     const socket = connect(port, '127.0.0.1').setNoDelay();
-    socket.free = true;
     socket.on('error', () => undefined);
     socket.on('data', (data) => {
       const status = data.latin1Slice(9, 12);
       answers[status] = (answers[status] ?? 0) + 1;
-      socket.free = true;
+      free.push(socket);
     });
-    return socket;
+    return new Promise((resolve) => socket.once('connect', () => resolve(socket)));
   });
-  const began = performance.now();
-  const timer = setInterval(() => {
+  free.push(...(await Promise.all(sockets)));
+  const send = () => {
+    if (began === 0) return;
     const due = ((performance.now() - began) / 1000) * rate;
-    for (const socket of sockets) {
-      if (sent >= due) return;
-      if (!socket.free) continue;
-      socket.free = false;
+    while (sent - base < due && free.length > 0) {
       sent++;
       const signature = randomBytes(256).toString('base64url');
-      socket.write(`GET /closed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${start}.${signature}\r\n\r\n`);
+      free
+        .shift()
+        .write(`GET /closed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${start}.${signature}\r\n\r\n`);
     }
-  }, 1);
-  setTimeout(
-    () => {
-      clearInterval(timer);
-      const seconds = (performance.now() - began) / 1000;
+    setImmediate(send);
+  };
+  process.on('message', (on) => {
+    if (began !== 0) seconds += (performance.now() - began) / 1000;
+    [began, base] = [on ? performance.now() : 0, sent];
+    if (on) send();
+    if (on === null)
       process.send({ perSecond: Math.round(sent / seconds), ...answers }, () => process.exit(0));
-    },
-    (SECONDS + 2) * 1000,
-  );
+  });
+  process.send('ready');
 }
 
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
 /** p99 of the last second, in milliseconds. */
@@ -135,12 +199,5 @@ async function lag(adminPort) {
   return Number(/^sluice_event_loop_lag_seconds\{[^}]*\} (\S+)/m.exec(text)?.[1]) * 1000;
 }
 
-function print(name, { p50, p99, max }, lagMs, after, before = after) {
-  const ms = (value) => value.toFixed(2).padStart(7);
-  console.log(
-    `${name.padEnd(14)} p50 ${ms(p50)} ms, p99 ${ms(p99)} ms, max ${ms(max)} ms, loop lag ${ms(lagMs)} ms, memory ${before.toFixed(0)} -> ${after.toFixed(0)} MB`,
-  );
-}
-
-if (process.argv[2] === 'flood') await flood(JSON.parse(process.argv[3]));
+if (process.argv[2] === 'load') await load(JSON.parse(process.argv[3]));
 else await main(process.argv.slice(2).map(Number));

@@ -1,18 +1,20 @@
 /**
  * The contestants of S2, the work that a gateway is bought for: an RS256 token is verified, requests are limited by its
  * user (never reached), counted, and logged in full to a standard output that nobody reads. nginx has no JWT of its own:
- * it limits by the token's text and logs; the title of the scenario says so.
+ * it limits by the token's text and logs; with its Lua module (jwt.lua) it verifies as well.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nginxWith } from './proxies.mjs';
+import { nginxWith, PIPELINING } from './proxies.mjs';
 import { AUDIENCE, ISSUER } from './tokens.mjs';
 
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 const PER_SECOND = 1_000_000;
 
-const sluice = {
-  name: 'sluice',
+/** @param upstream More of the upstream, in YAML. */
+const sluiceWith = (name, upstream = '') => ({
+  name,
+  verifies: true,
   files: ({ port, adminPort, originPort, keyFile }) => ({
     'public.pem': readFileSync(keyFile, 'utf8'),
     'sluice.yaml': `
@@ -20,7 +22,7 @@ version: 1
 workers: 1
 listen: { http: { host: 127.0.0.1, port: ${port} } }
 admin: { host: 127.0.0.1, port: ${adminPort} }
-upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }]${upstream} }]
 routes:
   - id: api
     match: { paths: ["/api/*"] }
@@ -31,15 +33,17 @@ routes:
 `,
   }),
   command: ({ folder }) => [process.execPath, cli, 'run', '-c', join(folder, 'sluice.yaml')],
-};
+});
 
 const haproxy = {
   name: 'haproxy',
+  verifies: true,
   files: ({ port, originPort, keyFile }) => ({
     'haproxy.cfg': `
 global
   nbthread 1
-  maxconn 2000
+  maxconn 12000
+  no strict-limits
   log stdout format raw local0
 defaults
   mode http
@@ -80,9 +84,40 @@ backend origin
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
 };
 
-const nginx = nginxWith('/dev/stdout combined', {
-  zone: `limit_req_zone $http_authorization zone=users:20m rate=${PER_SECOND}r/s;`,
-  use: `limit_req zone=users burst=${PER_SECOND} nodelay;`,
+const log = '/dev/stdout combined buffer=64k flush=1s';
+const zone = (key) => `limit_req_zone ${key} zone=users:20m rate=${PER_SECOND}r/s;`;
+const limit = `limit_req zone=users burst=${PER_SECOND} nodelay;`;
+
+const nginx = nginxWith({ log, http: () => zone('$http_authorization'), use: limit });
+
+/** Where Debian's nginx modules are. */
+const MODULES = '/usr/lib/nginx/modules';
+const USER = `require("jwt").user(ngx.var.http_authorization, key, "${ISSUER}", "${AUDIENCE}")`;
+
+const nginxLua = nginxWith({
+  name: 'nginx+lua',
+  verifies: true,
+  optional: true,
+  log,
+  modules: ['ndk_http', 'ngx_http_lua'].map((name) => `load_module ${MODULES}/${name}_module.so;`).join('\n'),
+  http: ({ keyFile }) => `
+  lua_package_path "${import.meta.dirname}/?.lua;;";
+  init_by_lua_block { local file = assert(io.open("${keyFile}")); key = file:read("*a"); file:close(); require "jwt" }
+  ${zone('$user')}`,
+  use: `
+      set $user "";
+      rewrite_by_lua_block {
+        local user = ${USER}
+        if not user then return ngx.exit(401) end
+        ngx.var.user = user
+      }
+      ${limit}`,
 });
 
-export const gateways = [sluice, nginx, haproxy];
+export const gateways = [
+  sluiceWith('sluice'),
+  nginx,
+  nginxLua,
+  haproxy,
+  { ...sluiceWith('sluice+pipelining', PIPELINING), against: 'sluice' },
+];

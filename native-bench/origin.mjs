@@ -1,6 +1,7 @@
 /**
  * A fast origin: `node origin.mjs PORT`. Parses no more than it must (it is behind a proxy under test, never behind
- * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /api/64k answers 64 KB.
+ * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /api/64k answers 64 KB; /api/echo answers the
+ * head of the request as it came. A reply comes when the whole request is there.
  */
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -37,22 +38,33 @@ function reply(type, body) {
 function serve(socket) {
   let pending = '';
   let bodyLeft = 0;
+  let waiting = null;
+  const answer = () => {
+    if (bodyLeft > 0 || waiting === null) return;
+    socket.write(waiting);
+    waiting = null;
+  };
   socket.setNoDelay(true).on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
-    if (bodyLeft >= chunk.length) {
-      bodyLeft -= chunk.length;
-      return;
-    }
-    pending += chunk.latin1Slice(bodyLeft);
-    bodyLeft = 0;
+    const ofBody = Math.min(bodyLeft, chunk.length);
+    bodyLeft -= ofBody;
+    answer();
+    if (ofBody === chunk.length) return;
+    pending += chunk.latin1Slice(ofBody);
     for (let end = pending.indexOf('\r\n\r\n'); end >= 0; end = pending.indexOf('\r\n\r\n')) {
       const head = pending.slice(0, end);
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       bodyLeft = Math.max(0, end + 4 + length - pending.length);
       pending = pending.slice(end + 4 + length);
-      socket.write(head.startsWith('GET /api/64k') ? large : REPLY);
+      waiting = replyTo(head);
+      answer();
     }
   });
+}
+
+function replyTo(head) {
+  if (head.startsWith('GET /api/64k')) return large;
+  return head.startsWith('GET /api/echo') ? reply('text/plain', head) : REPLY;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,23 +1,25 @@
 /**
- * The contestants of plain proxying. Each serves the same two routes with one worker and no access log: /api/* goes to the origin over
- * kept connections, /hello is answered by the proxy itself. `files` are written to a folder of its own before `start`.
+ * Sluice, nginx and haproxy for plain proxying. Each serves the same two routes without an access log: /api/* goes to the
+ * origin over kept connections, /hello is answered by the proxy itself. `files` are written to a folder of the proxy's own
+ * before `command` is run there; `workers` is 1 unless the scenario says otherwise.
  */
 import { join } from 'node:path';
+import { caddy, nodePeers } from './peers.mjs';
 
 const HELLO = 'hello';
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 
-/** @param more Lines of routes beside those that are used. @param policies Those of /api/*, in YAML. */
-const sluiceWith = (name, more = '', policies = '{}') => ({
+/** @param more Lines of routes beside those that are used. @param policies Those of /api/*, @param upstream more of it; in YAML. */
+const sluiceWith = (name, more = '', policies = '{}', upstream = '') => ({
   name,
-  files: ({ port, adminPort, originPort }) => ({
+  files: ({ port, adminPort, originPort, workers }) => ({
     'sluice.yaml': `
 version: 1
-workers: 1
+workers: ${workers}
 listen: { http: { host: 127.0.0.1, port: ${port} } }
 admin: { host: 127.0.0.1, port: ${adminPort} }
 log: { access: false, level: warn }
-upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }]${upstream} }]
 routes:
   - { id: api, match: { paths: ["/api/*"] }, upstream: origin, policies: ${policies} }
 ${more}  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
@@ -32,17 +34,23 @@ const MANY = Array.from({ length: 9_998 }, (_, i) => {
   return `  - { id: r${i}, match: { paths: ["${path}"] }, upstream: origin }\n`;
 }).join('');
 
-/** @param log Of requests; @param limit A zone at the level of `http`, and its use where requests are forwarded. */
-export const nginxWith = (log = 'off', limit = { zone: '', use: '' }) => ({
+/**
+ * `log`: of requests; `modules`: what is loaded first; `http`: lines of that level, made when the contest is known; `use`:
+ * lines where requests are forwarded.
+ */
+export const nginxWith = ({ log = 'off', modules = '', http = () => '', use = '', ...more } = {}) => ({
   name: 'nginx',
-  files: ({ folder, port, originPort }) => ({
+  ...more,
+  files: ({ folder, port, originPort, keyFile, workers }) => ({
     'nginx.conf': `
 ${process.getuid() === 0 ? 'user root;' : ''}
+${modules}
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
+worker_rlimit_nofile 16384;
 pid ${folder}/nginx.pid;
 error_log stderr error;
-events { worker_connections 1024; }
+events { worker_connections 16384; }
 http {
   access_log ${log};
   keepalive_requests 1000000000;
@@ -51,12 +59,12 @@ http {
   fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
-  ${limit.zone}
+  ${http({ keyFile })}
   upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     location /api/ {
-      ${limit.use}
+      ${use}
       proxy_pass http://origin;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -77,11 +85,12 @@ const nginx = nginxWith();
 
 const haproxy = {
   name: 'haproxy',
-  files: ({ port, originPort }) => ({
+  files: ({ port, originPort, workers }) => ({
     'haproxy.cfg': `
 global
-  nbthread 1
-  maxconn 2000
+  nbthread ${workers}
+  maxconn 12000
+  no strict-limits
 defaults
   mode http
   timeout client 60s
@@ -104,13 +113,29 @@ backend origin
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
 };
 
-export const proxies = [sluiceWith('sluice'), nginx, haproxy];
+const sluice = sluiceWith('sluice');
+
+/** Requests of one moment share a connection to the origin; the others have no such thing. */
+export const PIPELINING = ', connections: { pipelining: 16 }';
+const pipelined = { ...sluiceWith('sluice+pipelining', '', '{}', PIPELINING), against: 'sluice' };
+
+/** Servers that are not written in JavaScript, beside Sluice. */
+export const servers = [sluice, nginx, haproxy, caddy];
+/** Everybody. */
+export const everybody = [...servers, ...nodePeers];
+/** Everybody, and Sluice with what its users may switch on. */
+export const everything = [...everybody, pipelined];
+/** Those that can be told a number of workers, with one and with two. `against`: whose cost theirs is compared with. */
+export const scaled = [sluice, nginx, haproxy].flatMap((proxy) => [
+  proxy,
+  { ...proxy, name: `${proxy.name} x2`, workers: 2, against: proxy.name },
+]);
 /** One route among 10,000, beside two. */
-export const crowded = [sluiceWith('sluice'), sluiceWith('10,000', MANY), nginx];
+export const crowded = [sluice, { ...sluiceWith('10,000', MANY), against: 'sluice' }, nginx];
 /** What one limit by address costs, which is never reached. */
 export const limited = [
-  sluiceWith('sluice'),
-  sluiceWith('sluice+limit', '', '{ limit: [{ by: ip, rate: 1000000/s }] }'),
+  sluice,
+  { ...sluiceWith('sluice+limit', '', '{ limit: [{ by: ip, rate: 1000000/s }] }'), against: 'sluice' },
   nginx,
 ];
 export { HELLO };

@@ -1,10 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { join } from 'node:path';
-
-const folder = join(import.meta.dirname, 'results');
-const columns = ['cpuPerRequest', 'perSecond', 'p50', 'p99'];
+/** Medians, ratios and tables: pure functions over what was measured. */
 
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -12,56 +6,95 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The smallest number that `p` per cent of them do not exceed. */
+export function percentile(numbers, p) {
+  const sorted = Float64Array.from(numbers).sort();
+  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)];
+}
+
 /**
- * Medians over the rounds, one row a proxy. `ratio` is CPU per request against nginx: the median of the ratios within
- * each round, so that a slow phase of the machine hits both sides.
+ * What `name` costs against `other`: the median, the least and the most of the ratios within each round, so that a slow
+ * phase of the machine hits both sides. Undefined when one of them did not take part.
  */
-export function summarise(rounds) {
-  const names = Object.keys(rounds[0]);
-  return names.map((name) => {
-    const medians = columns.map((column) => [column, median(rounds.map((round) => round[name][column]))]);
-    const ratio = median(rounds.map((round) => round[name].cpuPerRequest / round.nginx.cpuPerRequest));
-    return { name, ...Object.fromEntries(medians), ratio };
+export function ratio(rounds, name, other, column = 'cpuPerRequest') {
+  if (rounds.length === 0 || !(name in rounds[0]) || !(other in rounds[0])) return undefined;
+  const each = rounds.map((round) => round[name][column] / round[other][column]);
+  return { median: median(each), least: Math.min(...each), most: Math.max(...each) };
+}
+
+/** Medians over the rounds, one row a proxy, with its ratio to `against[name]` (nginx unless told). */
+export function summarise(rounds, against = {}, column = 'cpuPerRequest') {
+  return Object.entries(rounds[0] ?? {}).map(([name, first]) => {
+    const medians = Object.keys(first).map((key) => [key, median(rounds.map((round) => round[name][key]))]);
+    const compared = ratio(rounds, name, against[name] ?? 'nginx', column);
+    return {
+      name,
+      ...Object.fromEntries(medians),
+      ...(compared && { ratio: compared.median, ratioLeast: compared.least, ratioMost: compared.most }),
+    };
   });
 }
 
-export function table(title, rows) {
-  const head = ['', 'CPU us/req', 'to nginx', 'req/s', 'p50 ms', 'p99 ms'];
-  const body = rows.map((row) => [
-    row.name,
-    row.cpuPerRequest.toFixed(1),
-    row.ratio.toFixed(2),
-    row.perSecond.toFixed(0),
-    row.p50.toFixed(2),
-    row.p99.toFixed(2),
-  ]);
-  const line = (cells) =>
-    `  ${cells[0].padEnd(13)}${cells
-      .slice(1)
-      .map((cell) => cell.padStart(12))
-      .join('')}`;
-  return [title, line(head), ...body.map(line)].join('\n');
+/**
+ * Growth in units a minute: the median of the slopes between all pairs of samples (Theil-Sen), so that a few outliers, such
+ * as a collection of garbage, do not tell. `samples`: `{ seconds, value }`, of which the first third is warm-up.
+ */
+export function growth(samples) {
+  const settled = samples.slice(Math.floor(samples.length / 3));
+  const slopes = settled.flatMap((a, i) =>
+    settled.slice(i + 1).map((b) => ((b.value - a.value) / (b.seconds - a.seconds)) * 60),
+  );
+  return slopes.length === 0 ? NaN : median(slopes);
 }
 
-/** Adds the scenario to results/COMMIT.json (COMMIT-dirty when the tree has changes) and gives the file's path. */
-export function save(scenario, result) {
-  const git = (...args) => execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim();
-  mkdirSync(folder, { recursive: true });
-  let commit = 'uncommitted';
-  try {
-    commit = git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '-dirty');
-  } catch {
-    // No repository, or no commit yet.
-  }
-  const file = join(folder, `${commit}.json`);
-  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  const machine = {
-    cpu: cpus()[0]?.model.trim(),
-    cores: cpus().length,
-    kernel: release(),
-    node: process.version,
-  };
-  const scenarios = { ...known.scenarios, [scenario]: { date: new Date().toISOString(), ...result } };
-  writeFileSync(file, `${JSON.stringify({ commit, machine, scenarios }, null, 2)}\n`);
-  return file;
+const LATENCY = [
+  ['p50 ms', 'p50', 2],
+  ['p99 ms', 'p99', 2],
+  ['p99.9 ms', 'p999', 2],
+];
+const RATIO = [
+  ['ratio', 'ratio', 2],
+  ['least', 'ratioLeast', 2],
+  ['most', 'ratioMost', 2],
+];
+const CPU = ['CPU us/req', 'cpuPerRequest', 1];
+
+/** Columns of each kind of scenario: heading, key, digits. */
+export const COLUMNS = {
+  load: [CPU, ...RATIO, ['req/s', 'perSecond', 0], ...LATENCY],
+  rate: [['req/s', 'perSecond', 0], ...LATENCY, ...RATIO, CPU],
+  idle: [
+    ['worker MiB', 'worker', 1],
+    ['all MiB', 'all', 1],
+    ['10,000: worker MiB', 'loaded', 1],
+    ['KiB a connection', 'perConnection', 2],
+    ['still open', 'open', 0],
+  ],
+  soak: [
+    ['minutes', 'minutes', 1],
+    ['start MiB', 'first', 1],
+    ['end MiB', 'last', 1],
+    ['MiB a minute', 'growth', 2],
+    ['req/s', 'perSecond', 0],
+  ],
+};
+
+/** The cells of one row as text; what was not measured is a dash. */
+export function cells(kind, row) {
+  return COLUMNS[kind].map(([, key, digits]) => (Number.isFinite(row[key]) ? row[key].toFixed(digits) : '-'));
+}
+
+/** A scenario as lines for the screen. `missing`: who did not take part, and why. */
+export function table(title, { kind, summary, missing = [], notes = [] }) {
+  const heads = COLUMNS[kind].map(([head]) => head);
+  const width = (head) => Math.max(head.length, 8) + 2;
+  const line = (name, texts) =>
+    `  ${name.padEnd(18)}${texts.map((text, i) => text.padStart(width(heads[i]))).join('')}`;
+  return [
+    title,
+    line('', heads),
+    ...summary.map((row) => line(row.name, cells(kind, row))),
+    ...missing.map(({ name, why }) => `  ${name.padEnd(18)}  not measured: ${why}`),
+    ...notes.map((note) => `  ${note}`),
+  ].join('\n');
 }

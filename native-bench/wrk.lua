@@ -1,7 +1,8 @@
 -- wrk script: what a browser behind a login sends, and a report as one line of JSON.
--- Usage: wrk -s wrk.lua URL -- plain|twelve|browser|post [FILE]
--- The request is built once (no request() function), so that the load generator stays cheap. With FILE (a token a line)
--- there is one request a token, each built once, and they are sent in turn.
+-- Usage: wrk -s wrk.lua URL -- plain|twelve|browser|post|close [TOKENS|-] [BODY]
+-- The request is built once (no request() function), so that the load generator stays cheap. With the file TOKENS (a
+-- token a line) there is one request a token, each built once, and they are sent in turn. With the file BODY every answer
+-- must be 200 with exactly that body; those that are not are counted as `wrong` (dear: for runs that are not measured).
 
 local browser = {
   ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -33,6 +34,22 @@ local function each_token(file)
   end
 end
 
+local threads = {}
+wrong = 0
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
+
+local function compare_with(file)
+  local handle = assert(io.open(file, "rb"))
+  local expected = handle:read("*a")
+  handle:close()
+  response = function(status, _, body)
+    if status ~= 200 or body ~= expected then wrong = wrong + 1 end
+  end
+end
+
 function init(args)
   wrk.headers["Host"] = "api.example.com"
   if args[1] ~= "plain" then
@@ -45,14 +62,18 @@ function init(args)
     wrk.method = "POST"
     wrk.body = string.rep("0123456789abcdef", 1024)
   end
-  if args[2] then each_token(args[2]) end
+  if args[1] == "close" then wrk.headers["Connection"] = "close" end
+  if args[2] and args[2] ~= "-" then each_token(args[2]) end
+  if args[3] then compare_with(args[3]) end
 end
 
 function done(summary, latency)
   local failed = summary.errors
-  local line = '{"requests":%d,"seconds":%.6f,"bytes":%d,"p50":%.4f,"p99":%.4f,"max":%.4f,' ..
+  local mistaken = 0
+  for _, thread in ipairs(threads) do mistaken = mistaken + thread:get("wrong") end
+  local line = '{"requests":%d,"seconds":%.6f,"bytes":%d,"wrong":%d,"p50":%.4f,"p99":%.4f,"p999":%.4f,"max":%.4f,' ..
     '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}'
-  print(string.format(line, summary.requests, summary.duration / 1e6, summary.bytes,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+  print(string.format(line, summary.requests, summary.duration / 1e6, summary.bytes, mistaken,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency:percentile(99.9) / 1e3, latency.max / 1e3,
     failed.connect, failed.read, failed.write, failed.status, failed.timeout))
 end

@@ -81,7 +81,7 @@ program
     const { text } = await import('node:stream/consumers');
     const password = (await text(process.stdin)).replace(/\r?\n$/, '');
     if (password === '') fail('no password: write it to standard input');
-    print(await hashPassword(password));
+    print(hashPassword(password));
   });
 
 function fileOf(option: string | undefined): string {

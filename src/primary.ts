@@ -43,6 +43,7 @@ import { ConfigWatch } from './control/watch.ts';
 import { WatchedPublish } from './control/watched-publish.ts';
 import { makeLogger } from './observe/logger.ts';
 import { Output } from './observe/output.ts';
+import { checksCredentials } from './runtime/authentication.ts';
 
 export interface RunOptions {
   /** The configuration file. */
@@ -186,8 +187,11 @@ class Primary {
   }
 
   #makeAdmin(fleet: Fleet, publisher: Publisher, edge: string, api: ApiParts): AdminServer {
-    const state = () =>
-      readiness(this.#phase, publisher.settled, fleet.size, publisher.applied(), api.targets.surveyed);
+    const unknown = () => {
+      if (!api.targets.surveyed) return 'probing';
+      return api.kept.known || !checksCredentials(api.reloader.running) ? null : 'unread';
+    };
+    const state = () => readiness(this.#phase, publisher.settled, fleet.size, publisher.applied(), unknown());
     const metrics = new NodeMetrics(fleet, edge, () => api.targets.standings());
     return makeAdmin(
       (app) => {

@@ -2,7 +2,8 @@ import { constants as crypto, createHmac, KeyObject, timingSafeEqual, verify } f
 import type { VerifyKeyObjectInput } from 'node:crypto';
 import { constants, setPriority } from 'node:os';
 import { importJWK } from 'jose';
-import type { VerifyBatch } from './auth/verify-batch.ts';
+import { isPassword, parsePasswordHash } from './auth/password.ts';
+import type { PasswordTry, VerifyBatch } from './auth/verify-batch.ts';
 
 /** What checks the signature of a signing input, for one algorithm and one key. */
 type Check = (input: Buffer, signature: Buffer) => boolean;
@@ -16,7 +17,7 @@ const MOST_KEYS = 256;
 if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW);
 
 /**
- * ENTRY of the threads: checks the signatures of a batch one after the other. One byte each: 1 = good. Signatures are
+ * ENTRY of the threads. Checks the signatures of a batch one after the other. One byte each: 1 = good. Signatures are
  * checked on this very thread: jose's WebCrypto would hand each to libuv's threads, whose priority is not ours.
  */
 export default async function verifyBatch(batch: VerifyBatch): Promise<Uint8Array> {
@@ -33,6 +34,11 @@ export default async function verifyBatch(batch: VerifyBatch): Promise<Uint8Arra
     }
   }
   return good;
+}
+
+/** Whether a password fits its stored hash; null = whoever asked has waited too long already. */
+export function password({ password, hash, until }: PasswordTry): boolean | null {
+  return Date.now() > until ? null : isPassword(password, parsePasswordHash(hash));
 }
 
 /** RFC 7515 section 5.2. The text was found to be a canonical compact JWS before it came here. */

@@ -18,13 +18,18 @@ export interface Served {
 export interface ConsumerBook {
   consumers(): Iterable<Served>;
   consumer(id: string): Served | null;
-  /** Changes one and serves that; rejects with what `edit` throws. `ok: false` = nothing has changed. */
-  change(
+  /** Changes one and serves that; rejects with what `edit` throws. */
+  change(id: string, actor: string, edit: (present: Served | null) => Consumer | null): Promise<Changed>;
+  /** Takes back what the API has said of one; rejects with what `allow` throws. */
+  forget(
     id: string,
     actor: string,
-    edit: (present: Served | null) => Consumer | null,
-  ): Promise<{ readonly ok: true } | { readonly ok: false; readonly why: string }>;
+    allow: (present: Served | null, isSaid: boolean) => void,
+  ): Promise<Changed>;
 }
+
+/** `ok: false` = nothing has changed. */
+type Changed = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /** What may be sent: what was read may come back, and a secret that is left out stays as it is. */
 const sentKey = consumerKey.partial({ hash: true }).extend({ prefix: z.unknown().optional() });
@@ -99,6 +104,16 @@ export function registerConsumers(api: FastifyInstance, book: ConsumerBook): voi
       if (present === null) throw noSuchConsumer();
       return null;
     });
+    return reply.code(204).send();
+  });
+
+  // What the API said of it, a removal too: without that the file's word counts again.
+  api.delete('/consumers/:id/override', async (request, reply) => {
+    const outcome = await book.forget(idOf(request), request.actor, (present, isSaid) => {
+      checkPreconditions(request, present === null ? null : viewOf(present));
+      if (!isSaid) throw new Refusal('not_found', 'The API has said nothing of this consumer.');
+    });
+    if (!outcome.ok) throw invalid([{ path: '', message: outcome.why }]);
     return reply.code(204).send();
   });
 }

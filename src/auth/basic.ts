@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Authenticator, AuthVerdict } from '../contracts/auth.ts';
+import type { Authenticator, AuthVerdict, Verifier } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
 import { removeField } from '../lib/fields.ts';
 import { PasswordDesk } from './password-desk.ts';
@@ -18,9 +18,10 @@ export const basic: Authenticator<z.output<typeof schema>> = {
   name: 'basic',
   schema,
   challenge: ({ realm }) => `Basic realm="${realm}", charset="UTF-8"`,
-  compile:
-    (_, { consumers }) =>
-    (x) => {
+  compile(_, { consumers, services: { verifier } }) {
+    let desk = desks.get(verifier);
+    if (desk === undefined) desks.set(verifier, (desk = new PasswordDesk(verifier)));
+    return (x) => {
       const credentials = readCredentials(x.header('authorization'));
       if (credentials === null) return null;
       const login = consumers.login(credentials.name);
@@ -28,8 +29,12 @@ export const basic: Authenticator<z.output<typeof schema>> = {
       if (known) return login?.identity ?? REFUSED;
       const asked = desk.ask(credentials.password, login?.hash);
       if (asked === null) return BUSY;
-      return asked.then((good): AuthVerdict => (good && login !== undefined ? login.identity : REFUSED));
-    },
+      return asked.then((good): AuthVerdict => {
+        if (good === null) return BUSY;
+        return good && login !== undefined ? login.identity : REFUSED;
+      });
+    };
+  },
   conceal({ forward }) {
     if (forward) return null;
     return (x) => {
@@ -38,11 +43,11 @@ export const basic: Authenticator<z.output<typeof schema>> = {
   },
 };
 
-/** One for the process: what its threads can do is shared by all routes. */
-const desk = new PasswordDesk();
+/** One for the process: what its threads can do, and what they found, is shared by all routes. */
+const desks = new WeakMap<Verifier, PasswordDesk>();
 
 const REFUSED = fault('unauthorized');
-const BUSY = fault('auth_unavailable');
+const BUSY = fault('auth_unavailable', undefined, ['retry-after', '1']);
 
 const isBasic = (value: string | undefined): value is string =>
   value !== undefined && value.length > 6 && value.slice(0, 6).toLowerCase() === 'basic ';

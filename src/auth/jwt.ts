@@ -75,6 +75,7 @@ class Judge {
     const now = Date.now();
     const known = this.#cache.find(this.#id, token);
     if (known !== undefined && counts(known, now)) return known.verdict;
+    if (this.#cache.isRefused(this.#id, token, now)) return INVALID;
     const candidates = this.#rules.candidates(token, now);
     if (candidates.length === 0) return INVALID;
     let verdict = this.#running.get(token);
@@ -116,8 +117,7 @@ class Judge {
   }
 
   #refuse(token: string, key: VerifyKey): void {
-    const from = Date.now();
-    this.#cache.refuse(this.#id, { token, key, from, until: from + REFUSED_MS, verdict: INVALID });
+    this.#cache.refuse(this.#id, token, { key, until: Date.now() + REFUSED_MS });
   }
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 import type { ScryptOptions } from 'node:crypto';
 
 /** Passwords as PHC strings `$scrypt$ln=15,r=8,p=3$SALT$HASH` (unpadded base64), which other tools write too. */
@@ -15,10 +15,10 @@ export interface PasswordHash {
   readonly hash: Buffer;
 }
 
-/** The text to store for a password. Takes about 0.2 s, on another thread. */
-export async function hashPassword(password: string): Promise<string> {
+/** The text to store for a password. Takes about 0.2 s. */
+export function hashPassword(password: string): string {
   const salt = randomBytes(SALT_BYTES);
-  const hash = await derive(password, salt, HASH_BYTES, optionsOf(COST.ln, COST.r, COST.p));
+  const hash = scryptSync(password, salt, HASH_BYTES, optionsOf(COST.ln, COST.r, COST.p));
   return `$scrypt$ln=${COST.ln},r=${COST.r},p=${COST.p}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
@@ -33,9 +33,9 @@ export function parsePasswordHash(text: string): PasswordHash {
   };
 }
 
-/** Whether it is that password. The work is done on a thread of libuv's pool. */
-export async function isPassword(password: string, stored: PasswordHash): Promise<boolean> {
-  const computed = await derive(password, stored.salt, stored.hash.length, stored.options);
+/** Whether it is that password. Takes as long as the hash is dear: nothing for an event loop. */
+export function isPassword(password: string, stored: PasswordHash): boolean {
+  const computed = scryptSync(password, stored.salt, stored.hash.length, stored.options);
   return timingSafeEqual(computed, stored.hash);
 }
 
@@ -46,13 +46,5 @@ const optionsOf = (ln: number, r: number, p: number): ScryptOptions => ({
   // Node's own bound (32 MB) is just too small for our cost; the schema bounds what a hash may ask for.
   maxmem: 128 * r * (2 ** ln + p + 2),
 });
-
-const derive = (password: string, salt: Buffer, length: number, options: ScryptOptions): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    scrypt(password, salt, length, options, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
-    });
-  });
 
 const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');

@@ -1,12 +1,13 @@
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { VerifyKey } from './keys.ts';
 
-/** What is known of one token text under one set of rules. */
+/** What is known of one accepted token text under one set of rules. */
 export interface Known {
   readonly token: string;
-  /** The key that proved it, or did not. */
+  /** The key that proved it. */
   readonly key: VerifyKey;
   /** The verdict counts from `from` until `until`, in milliseconds since 1970. */
   readonly from: number;
@@ -19,50 +20,49 @@ const TAIL = 43;
 /** Bytes of an entry beside its token, roughly. */
 const OVERHEAD = 700;
 
-interface Bounds {
-  readonly entries: number;
-  readonly bytes: number;
-}
-
-const ACCEPTED: Bounds = { entries: 20_000, bytes: 32 * 1024 * 1024 };
+const ACCEPTED = { entries: 20_000, bytes: 32 * 1024 * 1024 };
 /** A flood of forged tokens pushes out other forged tokens and never a good one. */
-const REFUSED: Bounds = { entries: 4_000, bytes: 4 * 1024 * 1024 };
+const MOST_REFUSED = 4_000;
+
+/** A signature that was found to be bad. */
+interface Refused {
+  readonly key: VerifyKey;
+  readonly until: number;
+}
 
 /**
  * Verdicts on tokens, of all rules of a process. An entry is found by rules and the end of the token, and counts
  * only when the whole text is the same: hashing a whole token would cost more than the rest of the look-up.
  */
 export class TokenCache {
-  readonly #accepted = makeStore(ACCEPTED);
-  readonly #refused = makeStore(REFUSED);
+  readonly #accepted = new LRUCache<string, Known>({
+    max: ACCEPTED.entries,
+    maxSize: ACCEPTED.bytes,
+    sizeCalculation: ({ token }) => token.length + OVERHEAD,
+  });
+  /** By digest: thousands of long texts a second that outlive the next collection would make it a long one. */
+  readonly #refused = new LRUCache<string, Refused>({ max: MOST_REFUSED });
 
   /** @param rules Text that stands for one set of rules, and for no other. */
   find(rules: string, token: string): Known | undefined {
-    const at = rules + token.slice(-TAIL);
-    const known = this.#accepted.get(at);
-    if (known?.token === token) return known;
-    const refused = this.#refused.get(at);
-    return refused?.token === token ? refused : undefined;
+    const known = this.#accepted.get(rules + token.slice(-TAIL));
+    return known?.token === token ? known : undefined;
   }
 
   accept(rules: string, known: Known): void {
     this.#accepted.set(rules + known.token.slice(-TAIL), known);
   }
 
-  refuse(rules: string, known: Known): void {
-    this.#refused.set(rules + known.token.slice(-TAIL), known);
+  /** Whether the signature was found to be bad, by a key that still counts. */
+  isRefused(rules: string, token: string, now: number): boolean {
+    if (this.#refused.size === 0) return false;
+    const refused = this.#refused.get(digest(rules, token));
+    return refused !== undefined && refused.key.live && now < refused.until;
   }
 
-  /** Entries of both kinds. */
-  get size(): number {
-    return this.#accepted.size + this.#refused.size;
+  refuse(rules: string, token: string, refused: Refused): void {
+    this.#refused.set(digest(rules, token), refused);
   }
 }
 
-function makeStore({ entries, bytes }: Bounds): LRUCache<string, Known> {
-  return new LRUCache({
-    max: entries,
-    maxSize: bytes,
-    sizeCalculation: ({ token }) => token.length + OVERHEAD,
-  });
-}
+const digest = (rules: string, token: string): string => hash('sha256', rules + token, 'base64url');

@@ -1,6 +1,10 @@
-import { Piscina } from 'piscina';
+import { createRequire } from 'node:module';
+import type * as Package from 'piscina';
 import type { Verifier } from '../contracts/auth.ts';
-import type { VerifyBatch } from './verify-batch.ts';
+import type { PasswordTry, VerifyBatch } from './verify-batch.ts';
+
+type Threads<Task, Answer> = Package.Piscina<Task, Answer>;
+type Options = NonNullable<ConstructorParameters<typeof Package.Piscina>[0]>;
 
 interface Job {
   readonly token: string;
@@ -17,14 +21,21 @@ const BATCH = 32;
 /** Who has waited this long is told to come again, rather than served when he has gone. */
 const PATIENCE_MS = 1_000;
 
+/** Passwords that may wait: some seconds of work, since each takes a thread for 0.2 s. */
+const MOST_PASSWORDS = 32;
+/** A thread that holds no password for so long ends, and gives back its memory. */
+const IDLE_MS = 60_000;
+const PASSWORD_PATIENCE_MS = 5_000;
+
 /**
- * Checks signatures in threads. What is asked in one turn of the event loop leaves in one message; while every
+ * Checks signatures and passwords in threads. Of signatures, what is asked in one turn of the event loop leaves in one message; while every
  * thread is busy the rest waits here, within bounds.
  */
 export class ThreadVerifier implements Verifier {
   readonly #program: string;
   readonly #wanted: () => number;
-  #pool: Piscina<VerifyBatch, Uint8Array> | null = null;
+  #pool: Threads<VerifyBatch, Uint8Array> | null = null;
+  #passwords: Threads<PasswordTry, boolean | null> | null = null;
   #threads = 0;
   #busy = 0;
   #scheduled = false;
@@ -42,17 +53,7 @@ export class ThreadVerifier implements Verifier {
   start(): void {
     if (this.#pool !== null) return;
     const threads = (this.#threads = this.#wanted());
-    this.#pool = new Piscina({
-      filename: this.#program,
-      minThreads: threads,
-      maxThreads: threads,
-      idleTimeout: Infinity,
-      // What the process was told in secret is none of a thread's business.
-      env: {},
-      // Ed25519 is said to be experimental in Node 20, once for each thread.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      recordTiming: false,
-    });
+    this.#pool = this.#open({ minThreads: threads, maxThreads: threads, idleTimeout: Infinity });
   }
 
   signature(token: string, algorithm: string, jwk: string): Promise<boolean | null> | null {
@@ -68,10 +69,35 @@ export class ThreadVerifier implements Verifier {
     });
   }
 
+  password(password: string, hash: string): Promise<boolean | null> | null {
+    const pool = (this.#passwords ??= this.#open({
+      minThreads: 0,
+      maxThreads: this.#wanted(),
+      idleTimeout: IDLE_MS,
+    }));
+    if (pool.queueSize >= MOST_PASSWORDS) return null;
+    const until = Date.now() + PASSWORD_PATIENCE_MS;
+    return pool.run({ password, hash, until }, { name: 'password' }).catch(() => null);
+  }
+
   /** Ends the threads. */
   async close(): Promise<void> {
-    await this.#pool?.destroy();
-    this.#pool = null;
+    await Promise.all([this.#pool?.destroy(), this.#passwords?.destroy()]);
+    this.#pool = this.#passwords = null;
+  }
+
+  #open<Task, Answer>(options: Options): Threads<Task, Answer> {
+    // Loaded where it is needed: a gateway without tokens and passwords starts without it.
+    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof Package;
+    return new Piscina({
+      ...options,
+      filename: this.#program,
+      // What the process was told in secret is none of a thread's business.
+      env: {},
+      // Ed25519 is said to be experimental in Node 20, once for each thread.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      recordTiming: false,
+    });
   }
 
   #send(): void {

@@ -8,3 +8,12 @@ export interface VerifyBatch {
   /** Index in `jwks` for each token. */
   readonly keyOf: readonly number[];
 }
+
+/** A password to try, as a thread gets it. */
+export interface PasswordTry {
+  readonly password: string;
+  /** PHC string of scrypt. */
+  readonly hash: string;
+  /** Milliseconds since 1970 after which nobody waits for the answer. */
+  readonly until: number;
+}

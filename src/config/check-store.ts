@@ -8,8 +8,8 @@ const PLACES = ['url', 'urls', 'sentinel'];
 /** Keys that say something of a Redis. */
 const REDIS_ONLY = [...PLACES, 'cluster', 'username', 'password', 'db', 'tls', 'nodes'];
 
-/** Checks what must fit together in `store`. */
-export function checkStore(data: Raw, report: Report): void {
+/** Checks what must fit together in `store`. `warn`: what is served all the same, but hardly meant so. */
+export function checkStore(data: Raw, report: Report, warn: Report): void {
   const store = mapOf(data.store);
   if (store.kind !== 'redis') {
     for (const key of REDIS_ONLY)
@@ -22,6 +22,11 @@ export function checkStore(data: Raw, report: Report): void {
   checkSchemes(store, found, report);
   checkAddressed(store, found, report);
   if (isMap(store.tls)) checkTls(store.tls, ['store', 'tls'], report);
+  if (store.nodes === undefined)
+    warn(
+      ['store'],
+      'no nodes: a gateway that starts without its Redis takes itself for the only one, and enforces whole limits: add nodes: NUMBER',
+    );
 }
 
 function checkPlace(store: Raw, report: Report): void {

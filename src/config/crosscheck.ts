@@ -29,7 +29,7 @@ export function crossCheck(data: Raw, report: Report, warn: Report): void {
         `"${text}" is not an address or a block: write 10.0.0.0/8, 2001:db8::/32 or one address`,
       );
   checkTokens(data, report);
-  checkStore(data, report);
+  checkStore(data, report, warn);
   checkUpstreams(data, report);
   checkFallbacks(data, report, warn);
   checkRoutes(data, report);

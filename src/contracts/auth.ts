@@ -95,7 +95,10 @@ export interface AuthServices {
 
 /** Work that is too dear for an event loop: done by threads that yield to traffic. */
 export interface Verifier {
-  /** Starts the threads, once; a gateway that never asks has none. To be called when a configuration is compiled. */
+  /**
+   * Starts the threads for signatures, once; a gateway that never asks has none. To be called when a configuration is
+   * compiled.
+   */
   start(): void;
   /**
    * Whether the signature of a compact JWS is good. Null = the queue is full. The promise never rejects; it gives
@@ -104,4 +107,9 @@ export interface Verifier {
    * @param jwk Public or symmetric key as the text of a JWK (RFC 7517).
    */
   signature(token: string, alg: string, jwk: string): Promise<boolean | null> | null;
+  /**
+   * Whether a password fits a stored hash (PHC string of scrypt), in threads of their own: no token waits for a
+   * password. Null and the promise as above.
+   */
+  password(password: string, hash: string): Promise<boolean | null> | null;
 }

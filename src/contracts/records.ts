@@ -18,6 +18,8 @@ export class StoreAway extends Error {}
 export interface Records {
   /** Whether a restart finds them again. */
   readonly durable: boolean;
+  /** Settles when everything was read for the first time; never rejects. */
+  readonly known: Promise<void>;
   /** Everything of a kind that has not expired. */
   load(kind: RecordKind): Promise<ReadonlyMap<string, StoredRecord>>;
   /** Resolves when it is kept (where `durable`: also over a crash). */

@@ -23,12 +23,19 @@ export class Kept {
   readonly revocations: RevocationList;
 
   readonly #log: Logger;
+  #known = false;
 
   constructor({ config, records, facts, publish, log }: KeptOptions) {
     this.#log = log;
     this.overlay = new Overlay(config, { publish, records, log });
     this.sessions = new SessionKeeper(records, facts, log);
     this.revocations = new RevocationList(records, facts, log);
+    void records.known.then(() => (this.#known = true));
+  }
+
+  /** Whether it was read since the start: until then a revoked credential would be taken for a good one. */
+  get known(): boolean {
+    return this.#known;
   }
 
   /**

@@ -26,7 +26,7 @@ const stored = z.object({ consumer: consumer.nullable() });
 
 /**
  * The configuration that is served: the file, and over it the consumers that were made, changed or removed through
- * the API. Whatever the API said of an id counts, and what the file says of it does not, until it is said anew.
+ * the API. Whatever the API said of an id counts, and what the file says of it does not, until it is taken back.
  * One change at a time, each a generation of its own.
  */
 export class Overlay {
@@ -78,24 +78,53 @@ export class Overlay {
     actor: string,
     edit: (present: ServedConsumer | null) => Consumer | null,
   ): Promise<Outcome> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(() => {
       const next = edit(this.consumer(id));
-      const before = this.#consumers;
-      const after = new Map(before).set(id, next);
-      const outcome = await this.#options.publish(merge(this.#file, after));
-      if (!outcome.ok) return outcome;
-      this.#consumers = after;
-      try {
-        await this.#options.records.put('consumers', id, { value: { consumer: next }, expires: null });
-      } catch (error) {
-        this.#consumers = before;
-        await this.#options.publish(merge(this.#file, before));
-        throw error;
-      }
-      const { generation } = outcome;
-      this.#options.log.info({ generation, actor, consumer: id }, 'consumer changed');
-      return outcome;
+      const record = { value: { consumer: next }, expires: null };
+      return this.#apply(id, actor, new Map(this.#consumers).set(id, next), (records) =>
+        records.put('consumers', id, record),
+      );
     });
+  }
+
+  /**
+   * Takes back all that the API has said of an id, so that what the file says of it counts again.
+   * @param allow Throws when it may not be; gets what is served, and whether the API has said anything.
+   */
+  forget(
+    id: string,
+    actor: string,
+    allow: (present: ServedConsumer | null, isSaid: boolean) => void,
+  ): Promise<Outcome> {
+    return this.#inTurn(() => {
+      allow(this.consumer(id), this.#consumers.has(id));
+      const after = new Map(this.#consumers);
+      after.delete(id);
+      return this.#apply(id, actor, after, (records) => records.remove('consumers', id));
+    });
+  }
+
+  /** Serves and then keeps; what cannot be kept is not served. */
+  async #apply(
+    id: string,
+    actor: string,
+    after: Consumers,
+    keep: (records: Records) => Promise<void>,
+  ): Promise<Outcome> {
+    const before = this.#consumers;
+    const outcome = await this.#options.publish(merge(this.#file, after));
+    if (!outcome.ok) return outcome;
+    this.#consumers = after;
+    try {
+      await keep(this.#options.records);
+    } catch (error) {
+      this.#consumers = before;
+      await this.#options.publish(merge(this.#file, before));
+      throw error;
+    }
+    const { generation } = outcome;
+    this.#options.log.info({ generation, actor, consumer: id }, 'consumer changed');
+    return outcome;
   }
 
   /** Another node has changed a consumer. */

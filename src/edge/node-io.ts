@@ -7,17 +7,24 @@ import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
+import { Lingering } from './lingering.ts';
+import { isBodiless } from './status.ts';
 
 /** One request's side of node:http. */
 export class NodeIo implements Source, Downstream {
   x!: Exchange;
   length = 0;
+  /** Its reply tells the client that it is the last one. */
+  last = false;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #context: { readonly draining: boolean };
   #head: ReplyHead | null = null;
   #sink: BodySink | null = null;
   #timer: Timer | null = null;
+  #rest: Lingering | null = null;
+  /** Ends the connection whose last reply is out. */
+  #close: (() => void) | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse, context: { readonly draining: boolean }) {
     this.#req = req;
@@ -54,6 +61,12 @@ export class NodeIo implements Source, Downstream {
   discard(): void {
     this.#sink = null;
     if (this.#timer !== null) wheel.cancel(this.#timer);
+    const { socket } = this.#req;
+    if (!this.#req.complete && !socket.destroyed)
+      this.#rest ??= new Lingering(
+        { close: () => void socket.destroy() },
+        this.x.runtime.config.limits.bodyTimeout,
+      );
     this.#req.resume();
   }
 
@@ -75,8 +88,12 @@ export class NodeIo implements Source, Downstream {
   #data(chunk: Buffer): void {
     const { x } = this;
     x.bytesIn += chunk.length;
-    if (this.#sink === null) return;
-    if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
+    if (this.#sink === null) return this.#rest?.heard();
+    if (x.bytesIn > x.route.bodyBytes) {
+      // What follows must not cut the answer.
+      this.#sink = null;
+      return bodyFault(x, fault('body_too_large'));
+    }
     this.#arm();
     if (this.#sink.onBody(chunk, false)) return;
     this.#req.pause();
@@ -85,6 +102,8 @@ export class NodeIo implements Source, Downstream {
 
   #end(): void {
     if (this.#timer !== null) wheel.cancel(this.#timer);
+    this.#rest?.over();
+    this.#close?.();
     this.#sink?.onBody(EMPTY, true);
   }
 
@@ -107,7 +126,7 @@ export class NodeIo implements Source, Downstream {
       return true;
     }
     if (this.#head !== null) this.#writeHead(this.#head, chunk.length, last);
-    if (this.#hides(res.statusCode)) {
+    if (isBodiless(this.x.method, res.statusCode)) {
       if (last) res.end();
       return true;
     }
@@ -124,18 +143,29 @@ export class NodeIo implements Source, Downstream {
     this.#res.destroy();
   }
 
+  /** By itself node:http would close at once, whatever is on its way: the rest of the body is waited for. */
+  #last(): void {
+    const { socket, complete } = this.#req;
+    this.last = true;
+    if (complete) return;
+    const close = socket.destroySoon.bind(socket);
+    socket.destroySoon = () => {
+      if (this.#req.complete) return close();
+      this.#close = close;
+      socket.end();
+    };
+  }
+
   #writeHead(head: ReplyHead, firstBytes: number, last: boolean): void {
     this.#head = null;
     const { status } = head;
     const fields = decodeBlock(head.block());
-    const whole = last && !this.#hides(status) ? firstBytes : head.length;
+    const whole = last && !isBodiless(this.x.method, status) ? firstBytes : head.length;
     if (whole >= 0 && status !== 204) fields.push('content-length', String(whole));
-    if (this.#context.draining || this.x.closing || this.x.poisoned) fields.push('connection', 'close');
+    if (this.#context.draining || this.x.closing || this.x.poisoned) {
+      fields.push('connection', 'close');
+      this.#last();
+    }
     this.#res.writeHead(status, fields);
-  }
-
-  /** Whether a reply of that status has no body on the wire, whatever its length says. */
-  #hides(status: number): boolean {
-    return this.x.method === 'HEAD' || status === 204 || status === 304;
   }
 }

@@ -120,7 +120,7 @@ export class NodeEdge implements Edge {
 
   #handle(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#sockets.get(req.socket);
-    if (connection === undefined || connection.poisoned) return;
+    if (connection === undefined || connection.poisoned || connection.io?.last === true) return;
     if (this.#context.draining) this.#lastRequest = performance.now();
     const peer = peerOf(req.socket);
     const { door } = this.#options;
@@ -139,7 +139,7 @@ export class NodeEdge implements Edge {
     io.x = x;
     const refused = admit(x) ?? otherVersion(req, x);
     connection.poisoned = x.poisoned;
-    const hasBody = refused === null && x.bodyLength !== 0;
+    const hasBody = x.bodyLength !== 0;
     if (hasBody) io.expectBody(x.bodyLength);
     begin(x, hasBody ? io : null, refused);
   }

@@ -8,3 +8,7 @@ const LINES: readonly string[] = Array.from(
 
 /** What follows the protocol version in a status line; the reason phrase is the standard one. */
 export const statusLine = (status: number): string => LINES[status] ?? '502 Bad Gateway';
+
+/** Whether a reply to that method and of that status has no body on the wire, whatever its length says (RFC 9110 section 6.4.1). */
+export const isBodiless = (method: string, status: number): boolean =>
+  method === 'HEAD' || status === 204 || status === 304;

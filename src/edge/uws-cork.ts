@@ -24,6 +24,8 @@ export function refuseHead(x: Exchange): true {
 
 /** Writes a piece of reply; runs corked. False = backed up. */
 export interface Corked {
+  /** Nothing may be written any more. */
+  readonly closed: boolean;
   send(chunk: Uint8Array, last: boolean): boolean;
 }
 
@@ -46,4 +48,19 @@ export function corked(res: UwsResponse, io: Corked, chunk: Uint8Array, last: bo
   job.last = last;
   res.cork(flush);
   return job.flowing;
+}
+
+/** As `corked`, in pieces that fit a cork each; `first` = bytes that fit beside the head, if that goes with them. */
+export function corkedPieces(
+  res: UwsResponse,
+  io: Corked,
+  chunk: Uint8Array,
+  last: boolean,
+  first: number,
+): boolean {
+  let flowing = true;
+  let end = Math.max(1, first);
+  for (let at = 0; at < chunk.length && !io.closed; at = end, end = at + CORK_ROOM)
+    flowing = corked(res, io, chunk.subarray(at, end), last && end >= chunk.length);
+  return flowing;
 }

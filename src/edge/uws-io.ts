@@ -6,8 +6,9 @@ import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
-import { statusLine } from './status.ts';
-import { CORK_ROOM, corked, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
+import { isBodiless, statusLine } from './status.ts';
+import { endChunksByHand, EndedByHand, endHeadByHand } from './uws-by-hand.ts';
+import { CORK_ROOM, corked, corkedPieces, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading, rearm } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeBlock } from './write-block.ts';
@@ -16,10 +17,7 @@ const endBody = (io: UwsIo): void => io.bodyEnded();
 const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
 const cutLate = (io: UwsIo): void => io.cut();
 
-/**
- * One request's side of the addon, and the only place that calls its response object: after `closed` not
- * one call reaches it, because a call on a finished response throws or ends the process.
- */
+/** One request's side of the addon. After `closed` it does not touch the response: that would throw, or end the process. */
 export class UwsIo implements Source, Downstream, Corked {
   x!: Exchange;
   begun = false;
@@ -40,6 +38,9 @@ export class UwsIo implements Source, Downstream, Corked {
   #queue: BodyQueue | null = null;
   #discarding = false;
   #late = false;
+  /** The addon must not know of the reply's end. */
+  #byHand = false;
+  #over: EndedByHand | null = null;
   #timer: Timer | null = null;
 
   constructor(res: UwsResponse, context: UwsContext) {
@@ -64,17 +65,15 @@ export class UwsIo implements Source, Downstream, Corked {
   data(piece: ArrayBuffer, last: boolean): void {
     const { x } = this;
     x.bytesIn += piece.byteLength;
-    if (this.#discarding || this.closed) return;
+    this.#ended = last;
+    if (last) wheel.cancel(this.#timer!);
+    if (this.#discarding || this.closed) return this.#over?.heard(last);
     if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
-    if (last) {
-      this.#ended = true;
-      wheel.cancel(this.#timer!);
-    } else if (!this.#reading!.paused) {
+    if (!last && !this.#reading!.paused) {
       this.#armBody();
       rearm(this.#res);
     }
-    // The addon may have misread the end of a chunked body; it is passed on once the segment that it came
-    // in is read, because the addon closes the connection when what follows there is no request.
+    // The end of chunks may be misread: then what follows in the segment makes the addon close the connection first.
     const later = last && this.length < 0;
     this.#take(new Uint8Array(piece), last && !later);
     if (later) setImmediate(endBody, this);
@@ -140,37 +139,31 @@ export class UwsIo implements Source, Downstream, Corked {
       if (last) finish(this.x);
       return true;
     }
-    if (this.#head !== null && roomBeside(this.#head.block()) < 0) return refuseHead(this.x);
-    if (this.length < 0 && last && this.#head !== null && !this.#late) return this.#writeLate(chunk);
+    let room = CORK_ROOM;
+    if (this.#head !== null) {
+      room = roomBeside(this.#head.block());
+      if (room < 0) return refuseHead(this.x);
+      if (last && !this.#late && (this.length < 0 || !this.#ended)) return this.#writeLate(chunk);
+      this.#byHand = !this.#ended || (this.length < 0 && !(last && chunk.length <= room));
+    }
     this.#reading?.writing();
-    const flowing = this.#inPieces(chunk, last)
-      ? this.#writePieces(chunk, last)
-      : corked(this.#res, this, chunk, last);
+    // What has a length goes out by `tryEnd`, which may be of any size.
+    const whole = chunk.length <= room || this.#sized(last);
+    const flowing = (whole ? corked : corkedPieces)(this.#res, this, chunk, last, room);
     if (!this.closed) this.#reading?.written(flowing);
     return flowing;
   }
 
-  /** While the addon reads on in the segment, a request found there would undo the end of the connection. */
+  /** The segment is read on first: a request in it would undo the end of the connection, the rest of the body spares it. */
   #writeLate(chunk: Uint8Array): true {
     this.#head!.keep();
+    this.discard();
     setImmediate(writeLate, this, chunk.slice());
     return (this.#late = true);
   }
 
-  /** Whether a piece is too long for one chunk; what has a length goes out by `tryEnd`, which may be of any size. */
-  #inPieces(chunk: Uint8Array, last: boolean): boolean {
-    if (chunk.length <= CORK_ROOM)
-      return this.#head !== null && !last && this.#head.length < 0 && chunk.length > 0;
-    return this.#head === null ? this.#total < 0 : !last && this.#head.length < 0;
-  }
-
-  #writePieces(chunk: Uint8Array, last: boolean): boolean {
-    let flowing = true;
-    // The head goes into the first cork.
-    let end = Math.max(1, this.#head === null ? CORK_ROOM : roomBeside(this.#head.block()));
-    for (let at = 0; at < chunk.length && !this.closed; at = end, end = at + CORK_ROOM)
-      flowing = corked(this.#res, this, chunk.subarray(at, end), last && end >= chunk.length);
-    return flowing;
+  #sized(last: boolean): boolean {
+    return this.#head === null ? this.#total >= 0 : !this.#byHand && (last || this.#head.length >= 0);
   }
 
   cut(): void {
@@ -182,6 +175,7 @@ export class UwsIo implements Source, Downstream, Corked {
   /** The connection ended under the exchange. */
   aborted(): void {
     this.closed = true;
+    this.#over?.closed();
     if (this.begun) clientGone(this.x);
   }
 
@@ -189,7 +183,8 @@ export class UwsIo implements Source, Downstream, Corked {
   send(chunk: Uint8Array, last: boolean): boolean {
     const head = this.#head;
     if (head !== null) {
-      if (last || chunk.length > 0 || this.#bodiless(head.status)) return this.#sendHead(head, chunk, last);
+      if (last || chunk.length > 0 || isBodiless(this.x.method, head.status))
+        return this.#sendHead(head, chunk, last);
       // The addon cannot send a head alone: it waits for the first bytes of its body.
       head.keep();
       return true;
@@ -208,19 +203,17 @@ export class UwsIo implements Source, Downstream, Corked {
     if (status !== 200) res.writeStatus(statusLine(status));
     const block = head.block();
     writeBlock(res, block, this.#context.blockWrite);
-    if (this.#bodiless(status)) return this.#endBodiless(status, length);
+    if (isBodiless(this.x.method, status)) return this.#endBodiless(status, length);
+    if (this.#byHand && last && chunk.length === 0) return this.#endBodiless(status, 0);
     this.x.bytesOut = chunk.length;
-    const whole = last && chunk.length <= roomBeside(block);
-    if (this.#ends() && !whole) res.writeHeader('connection', 'close');
+    const whole = last && !this.#byHand && chunk.length <= roomBeside(block);
+    if (this.#ends() && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
-    this.#total = last ? chunk.length : length;
+    if (!this.#byHand) this.#total = last ? chunk.length : length;
+    else if (last) return this.#end(chunk, true);
     return this.#total >= 0 ? this.#sendSized(chunk) : res.write(chunk);
-  }
-
-  #bodiless(status: number): boolean {
-    return this.x.method === 'HEAD' || status === 204 || status === 304;
   }
 
   #endBodiless(status: number, length: number): boolean {
@@ -229,9 +222,10 @@ export class UwsIo implements Source, Downstream, Corked {
     rearm(res);
     // A 204 has no length (RFC 9110 section 8.6).
     const sized = status !== 204 && length >= 0;
-    if (!sized && this.#ends()) {
-      // The addon takes an undefined length for a number: the head is ended by hand, and then the connection.
-      res.writeHeader('connection', 'close\r\n');
+    if (this.#ends() && (!sized || this.#byHand)) {
+      // The addon takes an undefined length for a number.
+      endHeadByHand(res, sized ? length : -1);
+      if (this.#byHand) return this.#endByHand();
       setImmediate(cutLate, this);
     } else {
       this.#complete();
@@ -243,11 +237,19 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   #end(chunk: Uint8Array, streamed: boolean): boolean {
-    this.#complete();
+    if (this.#byHand) {
+      if (chunk.length > 0) this.#res.write(chunk);
+      endChunksByHand(this.#res);
+      return this.#endByHand();
+    }
     // After a streamed head the addon would write its `Connection: close` into the body.
     this.#res.end(chunk, !streamed && this.#ends());
-    finish(this.x);
-    return true;
+    return this.#completed();
+  }
+
+  #endByHand(): boolean {
+    this.#over = new EndedByHand(this.#res, this.#ended, this.x.runtime.config.limits.bodyTimeout);
+    return this.#completed();
   }
 
   #sendSized(chunk: Uint8Array): boolean {
@@ -256,11 +258,7 @@ export class UwsIo implements Source, Downstream, Corked {
     const res = this.#res;
     const before = res.getWriteOffset();
     const [ok, done] = res.tryEnd(chunk, this.#total);
-    if (done) {
-      this.#complete();
-      finish(this.x);
-      return true;
-    }
+    if (done) return this.#completed();
     if (ok) return true;
     this.#tailAt = res.getWriteOffset();
     this.#tail = chunk.slice(this.#tailAt - before);
@@ -271,11 +269,7 @@ export class UwsIo implements Source, Downstream, Corked {
     if (this.closed) return true;
     if (this.#tail !== null) {
       const [ok, done] = this.#res.tryEnd(this.#tail.subarray(offset - this.#tailAt), this.#total);
-      if (done) {
-        this.#complete();
-        finish(this.x);
-        return true;
-      }
+      if (done) return this.#completed();
       if (!ok) return false;
       this.#tail = null;
       this.#reading?.written(true);
@@ -287,6 +281,12 @@ export class UwsIo implements Source, Downstream, Corked {
     return true;
   }
 
+  #completed(): boolean {
+    this.#complete();
+    finish(this.x);
+    return true;
+  }
+
   /** The last call on the response is about to be made, or was. A paused connection must not stay so. */
   #complete(): void {
     this.#reading?.resume();
@@ -295,6 +295,6 @@ export class UwsIo implements Source, Downstream, Corked {
 
   /** The addon may misread where a chunked body ends: what follows must not count as a request. */
   #ends(): boolean {
-    return this.length < 0 || this.#context.draining || this.x.closing || this.x.poisoned;
+    return this.#byHand || this.length < 0 || this.#context.draining || this.x.closing || this.x.poisoned;
   }
 }

@@ -175,10 +175,13 @@ const UNBOUNDED =
 /** Above this the addon's wheel wraps round and closes connections at once. */
 const LONGEST_S = 900;
 
+const TURN_S = 4;
+
 /** The addon has two timers, in seconds; builds without these methods have fixed ones of about ten seconds. */
 function setTimeouts(app: UwsApp, { header, idle }: EdgeOptions['timeouts']): void {
   app.setIdleTimeout?.(wholeSeconds(header));
   app.setResponseTimeout?.(wholeSeconds(idle));
 }
 
-const wholeSeconds = (ms: number): number => Math.min(LONGEST_S, Math.ceil(ms / 1000));
+/** The wheel turns every four seconds and counts the turn that has begun: one more, and nobody is closed too early. */
+const wholeSeconds = (ms: number): number => Math.min(LONGEST_S, Math.ceil(ms / 1000) + TURN_S);

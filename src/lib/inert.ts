@@ -14,7 +14,7 @@ export const inertFacts: Facts = { tell: () => undefined, get: () => undefined, 
 /** Accepts nobody. */
 export const inertAuth: AuthServices = {
   facts: inertFacts,
-  verifier: { start: () => undefined, signature: () => null },
+  verifier: { start: () => undefined, signature: () => null, password: () => null },
   sessions: { find: () => undefined },
   revocations: { has: () => false },
 };

@@ -46,6 +46,8 @@ export class Exchange implements ExchangeContract, Match {
   hasLength = false;
   /** The client asked for the connection to end with the answer. */
   closing = false;
+  /** It asked so in these words: `Connection: close`. The uws addon takes that for said, and does not say it again. */
+  closingOnly = false;
   /** The framing of the request cannot be trusted: the connection ends with the answer. */
   poisoned = false;
   /** Method to match by: differs from `method` for a CORS preflight only. */

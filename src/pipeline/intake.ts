@@ -167,8 +167,10 @@ const isAscii = (value: string): boolean => Buffer.byteLength(value) === value.l
 function dropListed(x: Exchange, connection: string): void {
   for (const option of connection.toLowerCase().split(',')) {
     const name = option.trim();
-    if (name === 'close') x.closing = true;
-    else if (name !== '' && name !== 'keep-alive') x.removeHeader(name);
+    if (name === 'close') {
+      x.closing = true;
+      x.closingOnly = connection.length === name.length;
+    } else if (name !== '' && name !== 'keep-alive') x.removeHeader(name);
   }
 }
 

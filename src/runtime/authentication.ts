@@ -31,6 +31,10 @@ export const sentFields = (config: GatewayConfig): string[] =>
 export const secretParameters = (config: GatewayConfig): string[] =>
   everywhere(config, (each, options) => each.parameters?.(options) ?? []);
 
+/** Whether any route asks who is calling. */
+export const checksCredentials = (config: GatewayConfig): boolean =>
+  everywhere(config, ({ name }) => [name]).length > 0;
+
 function everywhere(
   config: GatewayConfig,
   read: (each: (typeof AUTHENTICATORS)[number], options: unknown) => readonly string[],

@@ -31,6 +31,7 @@ const KINDS: readonly RecordKind[] = ['consumers', 'revocations', 'sessions'];
  */
 export class FileRecords implements Records {
   readonly durable = true;
+  readonly known = Promise.resolve();
   readonly #memory = new MemoryRecords();
   readonly #fd: number;
   #pending: string[] = [];

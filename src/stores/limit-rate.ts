@@ -135,18 +135,19 @@ export class RateBucket implements Bucket {
     key.unspent = key.back = 0;
     const reply = await this.#authority.ask(this.#rule.algorithm, this.#nameOf(key), args);
     if (want > 0) key.asking = false;
-    if (reply !== null) return this.#heard(key, cost, now, reply);
+    if (reply !== null) return this.#heard(key, cost, back - debt + usable, now, reply);
     this.#owe(key, debt, now);
     return cost === 0 ? 0 : this.#takeAlone(key, cost, performance.now());
   }
 
-  #heard(key: RateKey, cost: number, asked: number, reply: readonly number[]): Verdict {
+  /** @param returned What the question gave back, less what it paid of a debt. */
+  #heard(key: RateKey, cost: number, returned: number, asked: number, reply: readonly number[]): Verdict {
     const [left = -1, wait = 0, extra = 0, time = 0, ends = 0, held = 0] = reply;
     const heard = performance.now();
     this.#offset = time / 1_000 - heard;
     key.meter = null;
-    key.known = Math.max(0, left);
-    key.knownAt = asked;
+    const granted = left < 0 ? 0 : cost + extra + (this.#tokens ? ends : 0);
+    key.known.hear(this.#rule, Math.max(0, left), granted - returned, time / 1_000);
     if (left < 0) {
       if (cost === 0) return left;
       const until = wait / 1_000;
@@ -198,7 +199,10 @@ export class RateBucket implements Bucket {
   #takeAlone(key: RateKey, cost: number, now: number): Verdict {
     const clock = this.#clock(now);
     const part = this.#part(key);
-    key.meter ??= openMeter(part, this.#usedOf(key, part, now), clock);
+    if (key.meter === null) {
+      const gone = key.known.gone(this.#rule, clock) / part.sharers;
+      key.meter = openMeter(part, Math.min(part.capacity, gone), clock);
+    }
     const verdict = takeLocally(key.meter, part, cost, clock);
     if (verdict >= 0) this.#owe(key, cost, now);
     return verdict;
@@ -208,22 +212,6 @@ export class RateBucket implements Bucket {
     const { members } = this.#authority;
     const capacity = members.part(this.#rule.burst, key.salt);
     return { rule: this.#rule, capacity, sharers: members.count };
-  }
-
-  /** How much of its part a process begins without, from what it knew last. */
-  #usedOf(key: RateKey, { capacity, sharers }: Part, now: number): number {
-    const { burst } = this.#rule;
-    if (key.known < 0) return 0;
-    const since = now - key.knownAt;
-    const refilled = this.#tokens ? since / this.#unit : this.#sameWindow(key, now) ? 0 : burst;
-    const free = Math.min(burst, key.known + refilled) / sharers;
-    return Math.max(0, capacity - free);
-  }
-
-  #sameWindow(key: RateKey, now: number): boolean {
-    const of = (at: number) => Math.floor(this.#clock(at) / this.#unit);
-    const windows = of(now) - of(key.knownAt);
-    return windows === 0 || (windows === 1 && this.#rule.algorithm === 'sliding-window');
   }
 
   #owe(key: RateKey, cost: number, now: number): void {

@@ -6,8 +6,9 @@ import type { LimitAlgorithm } from '../contracts/stores.ts';
  * Arguments of the rates: 1 capacity, 2 microseconds per token (token bucket) or of the window, 3 cost (0 = only
  * settle), 4 wanted on top as a lease, 5 a lease is at most what remains divided by this, 6 microseconds that the
  * lease lasts, 7 given back, or charged without asking when negative, 8 unspent of an earlier lease, 9 when that was
- * granted, 10 when what is given back will have drained, or its window will have ended. Answer: [what is left or -1 for refused, microseconds to wait, granted as a lease, time of Redis,
- * microseconds that the window lasts, microseconds that somebody still holds a lease].
+ * granted, 10 when what is given back will have drained, or its window will have ended. Answer: [what is left or -1 for
+ * refused, microseconds to wait, granted as a lease, time of Redis, microseconds that the window lasts (token bucket:
+ * tokens set aside beside the lease), microseconds that somebody still holds a lease].
  */
 const PRELUDE = `
 local capacity, unit, cost, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -16,7 +17,7 @@ local unspent, since, till = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local saved = redis.call('GET', KEYS[1])
-local left, wait, extra = -1, 0, 0
+local left, wait, extra, aside = -1, 0, 0, 0
 `;
 
 /**
@@ -58,6 +59,7 @@ if level + cost <= capacity + 0.000001 then
   extra = math.max(0, math.min(want, math.floor((capacity - base) / share)))
   if extra > 0 then
     low = math.min(low, math.max(0, level - ripe))
+    aside = math.floor(base - level)
     level = base + extra
     leased = math.max(leased, now + term)
   end
@@ -71,7 +73,7 @@ if level > 0 then
 elseif saved then
   redis.call('DEL', KEYS[1])
 end
-return {left, wait, extra, now, 0, math.max(0, leased - now)}
+return {left, wait, extra, now, aside, math.max(0, leased - now)}
 `;
 
 /** Counters of the present and the previous window; windows begin at multiples of their length in Redis's time. */

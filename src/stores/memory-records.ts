@@ -3,6 +3,7 @@ import type { RecordKind, Records, StoredRecord } from '../contracts/records.ts'
 /** Records of this process: gone when it ends. */
 export class MemoryRecords implements Records {
   readonly durable = false;
+  readonly known = Promise.resolve();
   readonly #kinds = new Map<RecordKind, Map<string, StoredRecord>>();
   #used: () => void;
 

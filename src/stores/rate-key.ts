@@ -1,4 +1,5 @@
 import { saltOf } from './key-name.ts';
+import { LastKnown } from './last-known.ts';
 import type { LocalMeter } from './local-meter.ts';
 
 /** Milliseconds over which a key's rate is measured, at most and at least. */
@@ -32,9 +33,7 @@ export class RateKey {
   refusedUntil = 0;
   refusedCost = 0;
   refusedAt = 0;
-  /** What was left at the authority when it last said so; -1 = it was never asked. */
-  known = -1;
-  knownAt = 0;
+  readonly known = new LastKnown();
   /** While Redis is away: what this process has let through. */
   meter: LocalMeter | null = null;
   /** What was let through without Redis and is to be told to it. */

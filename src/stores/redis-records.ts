@@ -22,6 +22,7 @@ const TIMEOUT = 2_000;
  */
 export class RedisRecords implements Records {
   readonly durable = true;
+  readonly known: Promise<void>;
   readonly #prefix: string;
   readonly #client: RedisClient;
   readonly #subscriber: RedisClient;
@@ -29,10 +30,12 @@ export class RedisRecords implements Records {
   readonly #heard = new Map<RecordKind, Heard>();
   /** Ids of each kind as they were read or heard of: what is missing when all is read anew was removed. */
   readonly #known = new Map<RecordKind, Set<string>>();
+  #allRead: () => void = () => undefined;
 
   /** @param trouble Is told why Redis cannot be reached, in words without address or secret. */
   constructor(config: StoreConfig, trouble: (reason: string) => void) {
     this.#prefix = `${config.prefix}:records`;
+    this.known = new Promise((resolve) => (this.#allRead = resolve));
     this.#client = connectRedis(config, { name: 'records', timeout: TIMEOUT, trouble });
     this.#subscriber = connectRedis(config, { name: 'records-sub', timeout: null, trouble: () => undefined });
     this.#subscriber.on('ready', () => void this.#subscribed());
@@ -111,6 +114,7 @@ export class RedisRecords implements Records {
       for (const [id, record] of records) this.#pass(kind, id, record);
       for (const id of before) if (!records.has(id)) this.#pass(kind, id, null);
     }
+    this.#allRead();
   }
 
   #pass(kind: RecordKind, id: string, record: StoredRecord | null): void {

@@ -1,5 +1,7 @@
+import { createRequire } from 'node:module';
 import type { ConnectionOptions } from 'node:tls';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type * as Package from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { StoreConfig } from '../contracts/store.ts';
 import { parseRedisUrl, type RedisUrl } from './redis-url.ts';
 
@@ -29,7 +31,11 @@ const CONNECT = 2_000;
  * @param config `kind` redis, with addresses that `check` found good.
  */
 export function connectRedis(config: StoreConfig, needs: RedisNeeds): RedisClient {
-  const client = config.cluster ? toCluster(config, needs) : new Redis(toServer(config, needs));
+  // Loaded where it is needed: it takes a gateway without Redis longer to start than all of its own code.
+  const ioredis = createRequire(import.meta.url)('ioredis') as typeof Package;
+  const client = config.cluster
+    ? toCluster(ioredis, config, needs)
+    : new ioredis.Redis(toServer(config, needs));
   client.on('error', (error: unknown) => needs.trouble(reasonOf(error)));
   return client;
 }
@@ -72,9 +78,9 @@ function toServer(config: StoreConfig, needs: RedisNeeds): Options {
   };
 }
 
-function toCluster(config: StoreConfig, needs: RedisNeeds): Cluster {
+function toCluster(ioredis: typeof Package, config: StoreConfig, needs: RedisNeeds): Cluster {
   const urls = addresses(config.urls ?? [config.url ?? '']);
-  return new Cluster(
+  return new ioredis.Cluster(
     urls.map(({ host, port }) => ({ host, port })),
     {
       redisOptions: common(config, needs, urls[0]!),

@@ -202,6 +202,27 @@ describe('consumers', () => {
     expect((await ask('GET', '/consumers/alice')).status).toBe(404);
     expect((await ask('DELETE', '/consumers/alice')).status).toBe(404);
   });
+
+  test('what the API said can be taken back: the file counts again, and what it does not know is gone', async () => {
+    const { headers, json: before } = await ask('GET', '/consumers/alice');
+    const back = (id: string, fields = {}) => ask('DELETE', `/consumers/${id}/override`, undefined, fields);
+    expect((await back('alice')).status).toBe(404);
+    await ask('PATCH', '/consumers/alice', { groups: ['iron'] });
+    expect((await back('alice', { 'if-match': headers['etag'] })).status).toBe(412);
+    expect((await back('alice')).status).toBe(204);
+    expect((await ask('GET', '/consumers/alice')).json).toEqual(before);
+    expect(served('alice')?.groups).not.toContain('iron');
+
+    await ask('DELETE', '/consumers/alice');
+    expect((await back('alice')).status).toBe(204);
+    expect((await ask('GET', '/consumers/alice')).json).toMatchObject({ source: 'file' });
+    await ask('POST', '/consumers', { id: 'bob' });
+    expect((await back('bob')).status).toBe(204);
+    expect((await ask('GET', '/consumers/bob')).status).toBe(404);
+    refuse = true;
+    await ask('POST', '/consumers', { id: 'bob' });
+    expect((await back('bob')).status).toBe(404);
+  });
 });
 
 describe('keys', () => {

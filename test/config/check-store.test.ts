@@ -34,6 +34,13 @@ test.each([
   expect(mistakesOf(store(keys))).toEqual([]);
 });
 
+test('without the number of nodes a node that never met its Redis takes itself for the only one: a warning', () => {
+  const warnings = (keys: string) => loaded(store(keys)).warnings.map(({ path }) => path);
+  expect(warnings('kind: redis, url: "redis://a"')).toEqual(['store']);
+  expect(warnings('kind: redis, url: "redis://a", nodes: 1')).toEqual([]);
+  expect(warnings('kind: embedded')).toEqual([]);
+});
+
 test('SLUICE_REDIS_URL is enough, and beats what the file says', () => {
   const env = { SLUICE_REDIS_URL: 'redis://b' };
   expect(loaded('version: 1\n', env).config.store).toMatchObject({ kind: 'redis', url: 'redis://b' });

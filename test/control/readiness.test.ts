@@ -17,6 +17,15 @@ test.each(CASES)('%s', (_, phase, generations, status) => {
   expect(readiness(phase, 2, 2, applied).status).toBe(status);
 });
 
+test.each(['probing', 'unread'] as const)(
+  '%s: not before that is known, and not while nobody serves',
+  (unknown) => {
+    const applied = [{ slot: 0, generation: 1 }];
+    expect(readiness('started', 1, 1, applied, unknown).status).toBe(unknown);
+    expect(readiness('started', 1, 1, [], unknown).status).toBe('down');
+  },
+);
+
 test('a slot without a worker is told as null', () => {
   expect(readiness('started', 1, 3, [{ slot: 1, generation: 1 }]).workers).toEqual([null, 1, null]);
 });

@@ -18,6 +18,7 @@ const answer: RequestListener = (request, response) => {
   }
   if (what === 'long') response.setHeader('x-long', 'x'.repeat(Number(name)));
   if (what === 'gate') gated.get(name)!.end('end');
+  if (what === 'early') return void response.end('early');
   request.resume().on('end', () => response.end(request.url));
 };
 

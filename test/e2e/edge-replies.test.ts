@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { describeEdges, head, PATIENCE, shown } from './edge-support.ts';
 import { startRawOrigin } from './proxying.ts';
@@ -149,7 +150,10 @@ describeEdges('replies', { origin: scripted, routes }, (edge) => {
   test.each(['close', 'Close', 'x-a, close'])('Connection: %s ends it after the reply', async (value) => {
     using client = await edge.connect();
     await client.send(head('GET /x', `Connection: ${value}`));
-    expect(await client.reply('GET', PATIENCE)).toMatchObject({ status: 200 });
+    const reply = await client.reply('GET', PATIENCE);
+    expect(reply.status).toBe(200);
+    // RFC 9112 section 9.6: the last answer of a connection says that it is the last.
+    expect(reply.get('connection')).toBe('close');
     expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
   });
 });
@@ -172,5 +176,17 @@ describeEdges('an idle connection', { origin: slow, limits }, (edge) => {
       expect(await client.untilClosed(PATIENCE)).toHaveLength(0);
     };
     await Promise.all([ask('HEAD'), ask('GET')]);
+  });
+
+  test('is not closed before its time, whenever it came', async () => {
+    // Spread over what a coarse timer takes for one.
+    const lives = Array.from({ length: 20 }, async (_, i) => {
+      await pause(i * 230);
+      using client = await edge.connect();
+      const opened = performance.now();
+      await client.untilClosed(PATIENCE);
+      return performance.now() - opened;
+    });
+    expect(Math.min(...(await Promise.all(lives)))).toBeGreaterThan(1_000 - 50);
   });
 });

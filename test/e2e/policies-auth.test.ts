@@ -67,7 +67,7 @@ test('session: from login to logout, by cookie or by a field', async () => {
 });
 
 test('basic: name and password of a consumer', async () => {
-  const hash = await hashPassword('correct horse');
+  const hash = hashPassword('correct horse');
   const example = await start('basic', {}, { [PASSWORD_HASH]: hash.trim() });
   const { ask } = example;
   const refusal = [401, 'Basic realm="Reports", charset="UTF-8"'];

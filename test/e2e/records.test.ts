@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { newKey } from '../../src/auth/key-hash.ts';
 import { request, type Answer } from '../admin/request.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
@@ -112,6 +113,47 @@ test('Redis: what one node makes or ends, the others know; an outage is survived
   const refused = await admin(one, 'POST', '/sessions', { user: 'u-9' });
   expect(refused.status).toBe(503);
   expect(refused.text).not.toContain(String(redis.port));
+});
+
+test('Redis: a node that cannot know what is revoked is not ready, unless nobody is asked who he is', async () => {
+  const redis = await startRedis();
+  const store = { kind: 'redis', url: redis.url };
+  const old = await startGateway({ config: config(store) });
+  const { key } = await fill(old);
+  await admin(old, 'POST', '/revocations', { key: 'alice/k1' });
+  const keep = redis.cli('hget', 'sluice:records:revocations', 'key alice/k1');
+  const consumer = redis.cli('hget', 'sluice:records:consumers', 'alice');
+  await redis.kill();
+  const ready = async (gateway: Gateway) => {
+    const reply = await fetch(`${gateway.adminUrl}/readyz`);
+    return [reply.status, ((await reply.json()) as { status: string }).status];
+  };
+  expect(await ready(old)).toEqual([200, 'ready']);
+
+  const fresh = await startGateway({ config: config(store) });
+  expect(await ready(fresh)).toEqual([503, 'unread']);
+  const open = [{ id: 'all', match: { paths: ['/*'] }, respond: { body: 'ok' } }];
+  const other = await startGateway({ config: { ...config(store), routes: open } });
+  expect(await ready(other)).toEqual([200, 'ready']);
+
+  await redis.start();
+  redis.cli('hset', 'sluice:records:revocations', 'key alice/k1', keep);
+  redis.cli('hset', 'sluice:records:consumers', 'alice', consumer);
+  await expect.poll(() => ready(fresh), { timeout: 10_000 }).toEqual([200, 'ready']);
+  expect(await get(fresh, '/key', key)).toBe(401);
+});
+
+test('Redis: what was said of a consumer is taken back on every node', async () => {
+  const redis = await startRedis();
+  const { key, hash } = newKey();
+  const consumers = [{ id: 'alice', keys: [{ id: 'k1', hash }] }];
+  const both = { ...config({ kind: 'redis', url: redis.url }), consumers };
+  const [one, two] = [await startGateway({ config: both }), await startGateway({ config: both })];
+  const status = () => get(two, '/key', { 'x-api-key': key });
+  await admin(one, 'DELETE', '/consumers/alice');
+  await expect.poll(status).toBe(401);
+  expect((await admin(one, 'DELETE', '/consumers/alice/override')).status).toBe(204);
+  await expect.poll(status).toBe(200);
 });
 
 test('Redis: a revocation reaches the other node, under load, within 100 ms', async () => {

@@ -84,7 +84,7 @@ test('no secret is in a log, a metric, an answer or the list of processes, whate
     cli: ['-a', REDIS_PASSWORD],
   });
   const url = redis.url.replace('//', `//:${REDIS_PASSWORD}@`);
-  const [password, signer] = [(await hashPassword(PASSWORD)).trim(), await makeKey('k')];
+  const [password, signer] = [hashPassword(PASSWORD).trim(), await makeKey('k')];
   const gateway = await startGateway({ workers: 2, config: configOf(url, password, signer) });
   const answers = new Answers(gateway);
   const { ask, admin } = { ask: answers.ask.bind(answers), admin: answers.admin.bind(answers) };

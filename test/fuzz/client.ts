@@ -5,6 +5,8 @@ export class FuzzClient {
   received = '';
   /** The gateway ended or reset the connection. */
   closed = false;
+  /** Why there never was a connection; empty = there was one. */
+  unconnected = '';
   readonly #socket: Socket;
   #wake = (): void => undefined;
 
@@ -19,7 +21,12 @@ export class FuzzClient {
       this.#wake();
     };
     this.#socket.on('end', ended).on('close', ended);
-    this.#socket.on('error', ended);
+    let connected = false;
+    this.#socket.once('connect', () => (connected = true));
+    this.#socket.on('error', ({ message }) => {
+      if (!connected) this.unconnected = message;
+      ended();
+    });
   }
 
   /** Sends pieces in segments of their own, as far as the kernel allows. */

@@ -70,7 +70,10 @@ function take(
 ): { reply: WireReply; rest: Buffer } | string | null {
   // Of what is not a request for each of the readers, or too long, the method is not known.
   const known =
-    request !== undefined && /^(\/|http:\/\/)[!-~]*$/i.test(request.target) && headBytes(request) < LONG;
+    request !== undefined &&
+    /^(\/|http:\/\/)[!-~]*$/i.test(request.target) &&
+    headBytes(request) < LONG &&
+    !request.fields.some(([, value]) => value.includes('\x7f'));
   const methods = known ? [request.method] : ['GET', 'HEAD'];
   let wrong: string | null = null;
   for (const method of methods) {

@@ -62,7 +62,7 @@ function serve(socket: Socket, cases: Map<string, SeenRequest[]>, complaints: st
 }
 
 /** Answers in one of several ways, each of which takes another path through an edge. */
-function reply(socket: Socket, { method, target, chunked: whole }: PlainRequest, answer: string): void {
+function reply(socket: Socket, { method, target }: PlainRequest, answer: string): void {
   const body = method === 'HEAD' ? '' : answer;
   const half = body.length >> 1;
   const chunk = (text: string) => (text === '' ? '' : `${text.length.toString(16)}\r\n${text}\r\n`);
@@ -70,8 +70,7 @@ function reply(socket: Socket, { method, target, chunked: whole }: PlainRequest,
   const sized = `${head}Content-Length: ${answer.length}\r\n\r\n`;
   const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
   const end = method === 'HEAD' ? '' : '0\r\n\r\n';
-  // After a streamed reply to a chunked request the addon reads on, for all that the client was told.
-  switch (whole ? target.length % 2 : target.length % 4) {
+  switch (target.length % 4) {
     case 0:
       return void socket.write(sized + body, 'latin1');
     case 1:

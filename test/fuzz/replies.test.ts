@@ -5,7 +5,7 @@ import { atEnd } from '../support/cleanup.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
 import { startTcpOrigin } from '../support/origin.ts';
 import { MalformedReply, parseReply, type WireReply } from '../support/reply-parser.ts';
-import { FuzzClient } from './client.ts';
+import { addressOf, FuzzClient } from './client.ts';
 import { MARK, REPLIES } from './corpus.ts';
 import { cutAt, cuts, mutated } from './mutate.ts';
 import { plainReply, type PlainReply } from './plain-reply.ts';
@@ -89,7 +89,8 @@ describe.each(['uws', 'node'] as const)('replies of a hostile origin, through th
 
   async function run(each: Case, index: number): Promise<string | null> {
     current.set(index, each);
-    using client = new FuzzClient(gateway.port, '127.0.0.1');
+    // One address has too few ports for all connections of the last minute.
+    using client = new FuzzClient(gateway.port, addressOf(index));
     await client.send([Buffer.from(`${each.method} /${index} HTTP/1.1\r\nHost: fuzz\r\n\r\n`)]);
     const wrong = await judge(edge, client, each, index);
     current.delete(index);
@@ -126,6 +127,7 @@ async function judge(edge: string, client: FuzzClient, each: Case, index: number
       throw error;
     }
   }
+  if (client.unconnected !== '') return client.unconnected;
   const sent = Buffer.concat(segmentsOf(each, index)).toString('latin1');
   const plain = plainReply(sent, each.method === 'HEAD');
   if (reply === null) return judgeCut(client.received, plain);

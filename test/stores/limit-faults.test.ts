@@ -135,8 +135,29 @@ describe('the limit while all Redis is away', () => {
     await expect.poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 }).toBe(true);
     await sleep(200);
     for (let i = 0; i < 60; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
-    expect(admitted).toBe(100);
+    // A question of each process was on its way when Redis froze: it is counted there too when Redis goes on.
+    expect(admitted).toBeLessThanOrEqual(100);
+    expect(admitted).toBeGreaterThanOrEqual(100 - 3);
   });
+
+  test.each(RATES)(
+    '%s: also with what passed before at most the limit, under load that is uneven and steady',
+    async (algorithm) => {
+      const { redis, stores } = await nodes(3);
+      const buckets = stores.map(({ store }) =>
+        store.bucket(rule({ algorithm, amount: 400, periodMs: 86_400_000 })),
+      );
+      // Six, three and one in ten, never the same one for long.
+      const turn = (i: number) => buckets[[0, 1, 0, 2, 0, 1, 0, 0, 1, 0][(i * 7) % 10]!]!.take('k', 1);
+      let admitted = 0;
+      for (let i = 0; i < 150; i++) admitted += allowed([await turn(i)]);
+      expect(admitted).toBe(150);
+      redis.freeze();
+      for (let i = 0; i < 2_000; i++) admitted += allowed([await turn(i)]);
+      expect(admitted).toBeLessThanOrEqual(400);
+      expect(admitted).toBeGreaterThan(400 * 0.9);
+    },
+  );
 
   test.each(RATES)(
     '%s: with what passed before, at most the limit and what others took unnoticed, divided by the processes',

@@ -1,0 +1,145 @@
+/** How each kind of scenario is measured: `kinds[KIND](work)` resolves with its rows, and adds to `missing` who fell out. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { LOAD_CORE } from './contest.mjs';
+import { measure, verify } from './load.mjs';
+import { CONNECTIONS, idle, soak } from './memory.mjs';
+import { cpuMicros } from './processes.mjs';
+import { summarise } from './report.mjs';
+
+export const kinds = { load: loaded, rate: paced, idle: idling, soak: soaking };
+
+const loadOf = ({ scenario, tokens, seconds, bodyFile }, { origin }) => ({
+  ...scenario,
+  core: LOAD_CORE,
+  url: origin + scenario.path,
+  seconds,
+  tokens: scenario.tokens ? tokens.tokenFile : undefined,
+  bodyFile,
+});
+
+/** Does `step` for each contestant still in. An optional one whose step fails is out, with the reason. */
+async function eachIn(work, step) {
+  for (const contestant of work.contestants) {
+    if (contestant.out) continue;
+    try {
+      await step(contestant);
+    } catch (error) {
+      if (!contestant.optional) throw new Error(`${contestant.name}: ${error.message}`, { cause: error });
+      contestant.out = true;
+      work.missing.push({ name: contestant.name, why: error.message.split('\n')[0].slice(0, 300) });
+    }
+  }
+}
+
+/** Interleaved rounds: in each, everybody has one turn. Those that fell out are in no round. */
+async function inRounds(work, turn) {
+  const rounds = [];
+  for (let i = 0; i < work.rounds; i += 1) {
+    const round = {};
+    await eachIn(work, async (contestant) => {
+      round[contestant.name] = await turn(contestant);
+    });
+    rounds.push(round);
+  }
+  const stayed = new Set(work.contestants.filter(({ out }) => !out).map(({ name }) => name));
+  return rounds.map((round) =>
+    Object.fromEntries(Object.entries(round).filter(([name]) => stayed.has(name))),
+  );
+}
+
+/** A short run in which every answer is compared, for everybody; gives the bytes of one answer by name. */
+async function verified(work) {
+  const bytes = new Map();
+  await eachIn(work, async (contestant) => {
+    bytes.set(contestant.name, await verify(loadOf(work, contestant)));
+  });
+  return bytes;
+}
+
+const against = ({ contestants }) =>
+  Object.fromEntries(contestants.filter((each) => each.against).map((each) => [each.name, each.against]));
+
+/** As much as goes, over connections that always have a request in flight. */
+async function loaded(work) {
+  const bytes = await verified(work);
+  if (work.scenario.tool === 'autocannon') bytes.clear();
+  const rounds = await inRounds(work, (contestant) =>
+    measure(contestant.pid, loadOf(work, contestant), bytes.get(contestant.name)),
+  );
+  return { rounds, summary: summarise(rounds, against(work)) };
+}
+
+/** A proxy that answers less of the rate than this has no latency: its queue only grows. */
+const KEEPS_UP = 0.95;
+
+/**
+ * One constant rate for all: half of what nginx can serve, measured just before, so that Sluice does not choose its own
+ * load. A peer that cannot keep up is out.
+ */
+async function paced(work) {
+  const bytes = await verified(work);
+  const nginx = work.contestants.find(({ name }) => name === 'nginx');
+  const full = await measure(nginx.pid, loadOf(work, nginx), bytes.get('nginx'));
+  const rate = Math.round(full.perSecond / 2);
+  const rounds = await inRounds(work, async (contestant) => {
+    const measured = await constantRate(contestant, work, rate);
+    if (contestant.optional && measured.perSecond < KEEPS_UP * rate)
+      throw new Error(`answers ${measured.perSecond.toFixed(0)} of ${rate} requests a second`);
+    return measured;
+  });
+  const notes = [`Ratios are of p99. nginx serves ${full.perSecond.toFixed(0)} a second at most here.`];
+  return { rate, rounds, summary: summarise(rounds, {}, 'p99'), notes };
+}
+
+/** rate.mjs in a process of its own; processor time is taken from the end of its warm-up on. */
+async function constantRate({ origin, pid }, { scenario, seconds, bodyFile }, rate) {
+  const program = join(import.meta.dirname, 'rate.mjs');
+  const args = [program, origin, scenario.path, rate, seconds, bodyFile, scenario.connections];
+  const command = ['-c', LOAD_CORE, process.execPath, ...args].map(String);
+  const running = promisify(execFile)('taskset', command, { timeout: (seconds + 15) * 1000 });
+  let before = 0;
+  running.child.stdout.once('data', () => (before = cpuMicros(pid)));
+  const { stdout } = await running;
+  const cpu = cpuMicros(pid) - before;
+  const {
+    requests,
+    wrong,
+    missing,
+    seconds: took,
+    ...latency
+  } = JSON.parse(stdout.trim().split('\n').at(-1));
+  if (wrong > 0 || missing > 0)
+    throw new Error(`${wrong} wrong and ${missing} missing answers at ${rate} requests a second`);
+  return { cpuPerRequest: cpu / requests, perSecond: requests / took, ...latency };
+}
+
+async function idling(work) {
+  const summary = [];
+  await eachIn(work, async (contestant) => {
+    summary.push({ name: contestant.name, ...(await idle(contestant, work.scenario)) });
+  });
+  return { summary, notes: [`${CONNECTIONS} connections, each after one answered request.`] };
+}
+
+/** In less time the heap is still finding its size. */
+const LEAST_MINUTES = 10;
+
+async function soaking(work) {
+  await verified(work);
+  const summary = [];
+  const samples = {};
+  const notes = ['Growth: median of the slopes between samples of 2 s, after the first third.'];
+  for (const contestant of work.contestants) {
+    const measured = await soak(
+      contestant,
+      loadOf({ ...work, bodyFile: undefined }, contestant),
+      work.minutes,
+    );
+    summary.push({ name: contestant.name, ...measured.row });
+    samples[contestant.name] = measured.samples;
+  }
+  if (work.minutes < LEAST_MINUTES) notes.push(`Too short to judge: that takes ${LEAST_MINUTES} minutes.`);
+  return { samples, summary, notes };
+}
