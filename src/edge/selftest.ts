@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { HEADER_LIMIT } from './addon.ts';
+import { endChunksByHand } from './uws-by-hand.ts';
 import type { ListenSocket, Uws, UwsApp, UwsRequest, UwsResponse } from './uws-types.ts';
 
 /** What a build of the addon can do, as seen on the wire. */
@@ -40,6 +41,7 @@ export async function selfTest(uws: Uws): Promise<SelfTest> {
       refusesLongHeads(ask),
       showsBothLengths(ask),
       answersHead(ask),
+      endsByHand(ask),
     ]);
     return { failures: outcomes.filter((outcome) => outcome !== null), blockWrite };
   } catch (error) {
@@ -49,6 +51,14 @@ export async function selfTest(uws: Uws): Promise<SelfTest> {
     hangUp();
     app?.close();
   }
+}
+
+function endByHand(res: UwsResponse): void {
+  let open = true;
+  res.onAborted(() => (open = false));
+  res.write('whole');
+  endChunksByHand(res);
+  afterTurns(2 * TURNS, () => open && res.close());
 }
 
 /** Sends the parts, each in a segment of its own, and gives all that comes back until the connection ends. */
@@ -70,6 +80,8 @@ function answer(res: UwsResponse, req: UwsRequest): void {
       // A view inside a larger buffer, as replies of upstreams are.
       res.writeHeader(BLOCK.subarray(1, 6), BLOCK.subarray(8, -1)).end('', true);
       return;
+    case '/hand':
+      return endByHand(res);
     default: {
       const fields: string[] = [];
       req.forEach((name, value) => fields.push(`${name}=${value}`));
@@ -118,6 +130,14 @@ async function answersHead(ask: Ask): Outcome {
   return good ? null : 'a HEAD request is not answered by the length alone';
 }
 
+/** The reply must be well-formed, and a request behind it never be seen. */
+async function endsByHand(ask: Ask): Outcome {
+  const request = `GET /hand HTTP/1.1\r\n${HEAD}\r\n`;
+  const [reply, more] = await Promise.all([ask(request), ask(request, `GET / HTTP/1.1\r\n${HEAD}${CLOSE}`)]);
+  const good = /\r\n\r\n5\r\nwhole\r\n0\r\n[^\r]+\r\n\r\n$/.test(reply) && !more.includes('host=t');
+  return good ? null : 'a reply cannot be ended by hand';
+}
+
 async function writesBlocks(ask: Ask): Promise<boolean> {
   const fields = fieldsOf(await ask(`GET /block HTTP/1.1\r\n${HEAD}${CLOSE}`));
   return fields.includes('x-one: 1') && fields.includes('x-two: 2');
@@ -160,6 +180,6 @@ function asker(port: number, open: Set<Socket>): Ask {
 /** The App runs in this very event loop: after so many turns it has accepted a connection and read what was sent. */
 const TURNS = 4;
 
-function afterTurns(turns: number, then: () => void): void {
+function afterTurns(turns: number, then: () => unknown): void {
   setImmediate(turns > 1 ? () => afterTurns(turns - 1, then) : then);
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import {
   loadAddon,
+  type Bytes,
   type ListenSocket,
   type Uws,
   type UwsApp,
@@ -123,6 +124,17 @@ test('finds a build that forgets the length of a reply to HEAD', async () => {
   expect((await selfTest(broken)).failures).toEqual(['a HEAD request is not answered by the length alone']);
 });
 
+test('finds a build that goes on with the next request behind a reply that is ended by hand', async () => {
+  const broken = handling((res, req, handler) => {
+    const write = (chunk: Bytes) => Boolean(res.end(chunk));
+    handler(
+      req.getUrl() === '/hand' ? { ...bound(res), write, writeHeader: () => res, close: () => res } : res,
+      req,
+    );
+  });
+  expect((await selfTest(broken)).failures).toEqual(['a reply cannot be ended by hand']);
+});
+
 test('a build that writes no blocks passes, and says so', async () => {
   const broken = handling((res, req, handler) => {
     const kept: UwsResponse = {
@@ -130,7 +142,7 @@ test('a build that writes no blocks passes, and says so', async () => {
       writeHeader: (name, value) => {
         const line = Buffer.from(value as Uint8Array)
           .toString('latin1')
-          .split('\r\n')[0]!;
+          .split(/\r\n(?=.)/)[0]!;
         res.writeHeader(name, line);
         return kept;
       },
