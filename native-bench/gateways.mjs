@@ -5,14 +5,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nginxWith } from './proxies.mjs';
+import { nginxWith, PIPELINING } from './proxies.mjs';
 import { AUDIENCE, ISSUER } from './tokens.mjs';
 
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 const PER_SECOND = 1_000_000;
 
-const sluice = {
-  name: 'sluice',
+/** @param upstream More of the upstream, in YAML. */
+const sluiceWith = (name, upstream = '') => ({
+  name,
   verifies: true,
   files: ({ port, adminPort, originPort, keyFile }) => ({
     'public.pem': readFileSync(keyFile, 'utf8'),
@@ -21,7 +22,7 @@ version: 1
 workers: 1
 listen: { http: { host: 127.0.0.1, port: ${port} } }
 admin: { host: 127.0.0.1, port: ${adminPort} }
-upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }]${upstream} }]
 routes:
   - id: api
     match: { paths: ["/api/*"] }
@@ -32,7 +33,7 @@ routes:
 `,
   }),
   command: ({ folder }) => [process.execPath, cli, 'run', '-c', join(folder, 'sluice.yaml')],
-};
+});
 
 const haproxy = {
   name: 'haproxy',
@@ -113,4 +114,10 @@ const nginxLua = nginxWith({
       ${limit}`,
 });
 
-export const gateways = [sluice, nginx, nginxLua, haproxy];
+export const gateways = [
+  sluiceWith('sluice'),
+  nginx,
+  nginxLua,
+  haproxy,
+  { ...sluiceWith('sluice+pipelining', PIPELINING), against: 'sluice' },
+];

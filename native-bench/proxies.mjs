@@ -9,8 +9,8 @@ import { caddy, nodePeers } from './peers.mjs';
 const HELLO = 'hello';
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 
-/** @param more Lines of routes beside those that are used. @param policies Those of /api/*, in YAML. */
-const sluiceWith = (name, more = '', policies = '{}') => ({
+/** @param more Lines of routes beside those that are used. @param policies Those of /api/*, @param upstream more of it; in YAML. */
+const sluiceWith = (name, more = '', policies = '{}', upstream = '') => ({
   name,
   files: ({ port, adminPort, originPort, workers }) => ({
     'sluice.yaml': `
@@ -19,7 +19,7 @@ workers: ${workers}
 listen: { http: { host: 127.0.0.1, port: ${port} } }
 admin: { host: 127.0.0.1, port: ${adminPort} }
 log: { access: false, level: warn }
-upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }] }]
+upstreams: [{ id: origin, targets: [{ url: "http://127.0.0.1:${originPort}" }]${upstream} }]
 routes:
   - { id: api, match: { paths: ["/api/*"] }, upstream: origin, policies: ${policies} }
 ${more}  - { id: hello, match: { paths: ["/hello"] }, respond: { status: 200, body: ${HELLO}, headers: { content-type: text/plain } } }
@@ -115,10 +115,16 @@ backend origin
 
 const sluice = sluiceWith('sluice');
 
+/** Requests of one moment share a connection to the origin; the others have no such thing. */
+export const PIPELINING = ', connections: { pipelining: 16 }';
+const pipelined = { ...sluiceWith('sluice+pipelining', '', '{}', PIPELINING), against: 'sluice' };
+
 /** Servers that are not written in JavaScript, beside Sluice. */
 export const servers = [sluice, nginx, haproxy, caddy];
 /** Everybody. */
 export const everybody = [...servers, ...nodePeers];
+/** Everybody, and Sluice with what its users may switch on. */
+export const everything = [...everybody, pipelined];
 /** Those that can be told a number of workers, with one and with two. `against`: whose cost theirs is compared with. */
 export const scaled = [sluice, nginx, haproxy].flatMap((proxy) => [
   proxy,

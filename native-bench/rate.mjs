@@ -99,11 +99,14 @@ async function main([origin, path, rate, seconds, bodyFile, connections = 64]) {
   // The parent takes the processor time from here on.
   process.stdout.write('{"warm":true}\n');
   const before = load.answered;
+  const busy = process.cpuUsage();
   const took = await load.keep(Number(rate), Number(seconds) * 1000);
   const requests = load.answered - before;
+  const { user, system } = process.cpuUsage(busy);
   const [p50, p99, p999] = [50, 99, 99.9].map((p) => percentile(load.latencies, p));
   const missing = load.sent - load.answered;
-  const report = { requests, seconds: took / 1000, p50, p99, p999, wrong: load.wrong, missing };
+  const generator = (user + system) / (took * 1000);
+  const report = { requests, seconds: took / 1000, p50, p99, p999, generator, wrong: load.wrong, missing };
   process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
 }
 

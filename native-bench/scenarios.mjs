@@ -4,7 +4,7 @@
  */
 import { gateways } from './gateways.mjs';
 import { BODY, LARGE_BODY } from './origin.mjs';
-import { crowded, everybody, HELLO, limited, scaled, servers } from './proxies.mjs';
+import { crowded, everybody, everything, HELLO, limited, scaled, servers } from './proxies.mjs';
 
 const api = {
   kind: 'load',
@@ -21,7 +21,7 @@ const NO_TOKEN = [
 ];
 
 export const scenarios = {
-  S1: { ...api, title: 'proxying, browser-like request', field: everybody },
+  S1: { ...api, title: 'proxying, browser-like request', field: everything },
   'S1-autocannon': { ...api, title: 'S1 under autocannon instead of wrk', tool: 'autocannon' },
   'S1-limit': { ...api, title: 'S1 with and without a limit by address', field: limited },
   S2: {

@@ -48,7 +48,14 @@ export const upstream = z.strictObject({
   connections: z
     .strictObject({
       max: z.int().min(1).max(65_535).default(256).describe('Connections per target and worker.'),
-      pipelining: z.literal(1, 'pipelining is not in this version').default(1),
+      pipelining: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe(
+          'Requests without body that may wait for their replies on one connection; 1 = no pipelining.',
+        ),
     })
     .prefault({}),
   tls: clientTls.optional(),

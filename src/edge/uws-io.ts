@@ -207,7 +207,7 @@ export class UwsIo implements Source, Downstream, Corked {
     if (this.#byHand && last && chunk.length === 0) return this.#endBodiless(status, 0);
     this.x.bytesOut = chunk.length;
     const whole = last && !this.#byHand && chunk.length <= roomBeside(block);
-    if (this.#ending && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
+    if (this.#ends() && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.
     res.onWritable((offset) => this.#writable(offset));
@@ -222,14 +222,14 @@ export class UwsIo implements Source, Downstream, Corked {
     rearm(res);
     // A 204 has no length (RFC 9110 section 8.6).
     const sized = status !== 204 && length >= 0;
-    if (this.#ending && (!sized || this.#byHand)) {
+    if (this.#ends() && (!sized || this.#byHand)) {
       // The addon takes an undefined length for a number.
       endHeadByHand(res, sized ? length : -1);
       if (this.#byHand) return this.#endByHand();
       setImmediate(cutLate, this);
     } else {
       this.#complete();
-      if (sized) res.endWithoutBody(length, this.#ending);
+      if (sized) res.endWithoutBody(length, this.#ends());
       else res.endWithoutBody();
     }
     finish(this.x);
@@ -243,7 +243,7 @@ export class UwsIo implements Source, Downstream, Corked {
       return this.#endByHand();
     }
     // After a streamed head the addon would write its `Connection: close` into the body.
-    this.#res.end(chunk, !streamed && this.#ending);
+    this.#res.end(chunk, !streamed && this.#ends());
     return this.#completed();
   }
 
@@ -294,7 +294,7 @@ export class UwsIo implements Source, Downstream, Corked {
   }
 
   /** The addon may misread where a chunked body ends: what follows must not count as a request. */
-  get #ending(): boolean {
+  #ends(): boolean {
     return this.#byHand || this.length < 0 || this.#context.draining || this.x.closing || this.x.poisoned;
   }
 }

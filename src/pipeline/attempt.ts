@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Pass } from '../contracts/attempts.ts';
 import type { Attempt as AttemptContract } from '../contracts/exchange.ts';
 import type { Fault } from '../contracts/fault.ts';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Exchange as ExchangeContract, LogField, Slot } from '../contracts/exchange.ts';
 import type { Fault } from '../contracts/fault.ts';
 import type { Headers, Identity, ReplyHead } from '../contracts/http.ts';

@@ -22,17 +22,20 @@ export function requestHead(x: Exchange, upstream: Upstream, target: Target): Re
 function addedFields(x: Exchange): string {
   // A valid traceparent goes on as it came: the gateway records no span that could stand between.
   const traceparent = x.traceparent === '' ? '00-' + x.traceId + '-' + newSpanId() + '-01' : x.traceparent;
-  const added =
-    'x-forwarded-for: ' +
-    x.forwardedFor +
-    '\r\nx-forwarded-proto: ' +
-    x.forwardedProto +
-    '\r\nx-forwarded-host: ' +
-    x.forwardedHost +
-    '\r\nx-request-id: ' +
-    x.id +
-    '\r\ntraceparent: ' +
-    traceparent +
-    '\r\nvia: 1.1 sluice\r\n';
+  const added = forwarded(x) + x.id + '\r\ntraceparent: ' + traceparent + '\r\nvia: 1.1 sluice\r\n';
   return x.identity === null ? added : added + x.identity.fields;
+}
+
+/** What the last request began with; most come the same way to the same host. */
+const last = { client: '', proto: '', host: '', text: '' };
+
+/** The X-Forwarded fields, and the name of the next one. */
+function forwarded({ forwardedFor, forwardedProto, forwardedHost }: Exchange): string {
+  if (forwardedFor !== last.client || forwardedProto !== last.proto || forwardedHost !== last.host) {
+    last.client = forwardedFor;
+    last.proto = forwardedProto;
+    last.host = forwardedHost;
+    last.text = `x-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${forwardedProto}\r\nx-forwarded-host: ${forwardedHost}\r\nx-request-id: `;
+  }
+  return last.text;
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { AttemptRules, Pass } from '../contracts/attempts.ts';
 import { fault, type Fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';

@@ -67,6 +67,7 @@ export class KeptEndpoints implements Endpoints {
       tls: tls === null ? null : { ...tls, serverName: tls.serverName ?? spec.host },
       max: connections.max,
       idleMs: timeouts.idle,
+      pipelining: connections.pipelining,
     };
   }
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Attempt, Exchange as ExchangeContract, RouteInfo } from '../contracts/exchange.ts';
 import type { Target } from '../contracts/transport.ts';
 import type { Meter } from '../observe/metrics.ts';

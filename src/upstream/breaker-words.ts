@@ -103,7 +103,7 @@ export function tally(
 export function sumOf(words: BigInt64Array, slice: number): Tally {
   const sum: Tally = { total: 0, errors: 0, slow: 0 };
   for (let i = 0; i < SLICES; i++) {
-    const word = Atomics.load(words, FIRST_SLICE + ((slice - i) % SLICES));
+    const word = Atomics.load(words, FIRST_SLICE + ((slice - i + SLICES) % SLICES));
     if (numberOf(word) === ((slice - i) & NUMBER_MASK)) addTo(sum, word);
   }
   return sum;

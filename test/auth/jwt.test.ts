@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { inertAuth, noConsumers } from '../../src/lib/inert.ts';
 import { exchange } from '../policies/exchange.ts';
@@ -29,8 +30,8 @@ describe('attacks of RFC 8725', () => {
     'the same key under another hash (3.1)': forge(key.privateKey, { ...header, alg: 'ES384' }, claims()),
     'another key of the same name (2.7)': forge(other.privateKey, header, claims()),
     'an encrypted token (2.3)': `${b64({ alg: 'dir', enc: 'A256GCM' })}..${b64('i')}.${b64('c')}.${b64('t')}`,
-    'an embedded key (2.8)': forge(other.privateKey, { ...bare, jwk: other.jwk }, claims()),
-    'an embedded key beside a known one': forge(key.privateKey, { ...header, jwk: key.jwk }, claims()),
+    'an embedded key (3.10)': forge(other.privateKey, { ...bare, jwk: other.jwk }, claims()),
+    'an embedded key beside a known one (3.10)': forge(key.privateKey, { ...header, jwk: key.jwk }, claims()),
     'a key to be fetched, jku (2.9)': forge(
       key.privateKey,
       { ...header, jku: 'http://127.0.0.1:1/' },
@@ -41,9 +42,15 @@ describe('attacks of RFC 8725', () => {
       { ...header, x5u: 'http://a/' },
       claims(),
     ),
+    'an embedded certificate (3.10)': forge(other.privateKey, { ...bare, x5c: ['MIIB'] }, claims()),
+    'compressed claims (3.6)': forge(
+      key.privateKey,
+      { ...header, zip: 'DEF' },
+      deflateRawSync(JSON.stringify(claims())),
+    ),
     crit: forge(key.privateKey, { ...header, crit: ['exp'], exp: 1 }, claims()),
     'b64 without crit (RFC 7797)': forge(key.privateKey, { ...header, b64: false }, claims()),
-    'a kid that is a path (2.8)': forge(other.privateKey, { ...header, kid: '../../dev/null' }, claims()),
+    'a kid that is a path (2.9)': forge(other.privateKey, { ...header, kid: '../../dev/null' }, claims()),
     'a kid that is no text': forge(key.privateKey, { ...header, kid: { $ne: 1 } }, claims()),
     'alg that is no text': forge(key.privateKey, { ...header, alg: ['ES256'] }, claims()),
     'an ECDSA signature of zeros (CVE-2022-21449)': `${good().split('.').slice(0, 2).join('.')}.${'A'.repeat(86)}`,
@@ -132,6 +139,41 @@ describe('attacks of RFC 8725', () => {
       Buffer.from(token.split('.')[2]!, 'base64url'),
     );
     expect(await outcome(check, twin)).toBe('unauthorized');
+  });
+
+  test('a good key of one issuer proves nothing of another (2.7), nor a kind of token for one of another (3.12)', async () => {
+    const [shop, bank] = [ecKey('k'), ecKey('k')];
+    const named = (name: string, jwk: object) => ({ issuer: name, audience: 'api', jwks: { keys: [jwk] } });
+    const issuers = [named('shop', shop.jwk), named('bank', bank.jwk)];
+    const checked = compileJwt({ issuers });
+    const bankOnly = compileJwt({ issuers: issuers.slice(1), typ: 'at+jwt' });
+    const from = (iss: string, by: typeof shop, typ?: string) =>
+      forge(by.privateKey, { alg: 'ES256', kid: 'k', typ }, { ...claims(), iss });
+    expect(await outcome(checked, from('shop', shop))).toBe('accepted');
+    expect(await outcome(checked, from('bank', bank))).toBe('accepted');
+    expect(await outcome(checked, from('shop', bank))).toBe('unauthorized');
+    expect(await outcome(checked, from('bank', shop))).toBe('unauthorized');
+    expect(await outcome(bankOnly, from('bank', bank, 'at+jwt'))).toBe('accepted');
+    for (const typ of [undefined, 'JWT', 'logout+jwt'])
+      expect(await outcome(bankOnly, from('bank', bank, typ))).toBe('unauthorized');
+  });
+
+  test('what is wrong before its signature is looked at costs no thread anything', async () => {
+    let asked = 0;
+    const signature = () => Promise.resolve(asked++ < 0);
+    const verifier = { start: () => undefined, signature, password: () => null };
+    const checked = compileJwt({ issuers: [issuer] }, { services: { ...inertAuth, verifier } });
+    const wrong = { exp: now() - 1, nbf: now() + 60, iss: 'https://evil.example', aud: 'other' };
+    for (const [name, value] of Object.entries(wrong))
+      expect(bear(checked, forge(key.privateKey, header, { ...claims(), [name]: value }))).toHaveProperty(
+        'code',
+      );
+    for (const more of [{ alg: 'HS256' }, { alg: 'none' }, { typ: 'secevent+jwt' }, { jku: 'http://a/' }])
+      expect(bear(checked, forge(key.privateKey, { ...header, ...more }, claims()))).toHaveProperty('code');
+    await outcome(checked, forge(key.privateKey, { ...header, kid: 'nobody' }, claims()));
+    expect(asked).toBe(0);
+    await outcome(checked, good());
+    expect(asked).toBe(1);
   });
 
   test('a refusal says the same whatever was wrong', async () => {

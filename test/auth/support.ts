@@ -44,7 +44,10 @@ export async function outcome(check: Check, token: string): Promise<string> {
 }
 
 export const b64 = (value: string | object): string =>
-  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+  (Buffer.isBuffer(value)
+    ? value
+    : Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+  ).toString('base64url');
 
 export const now = (): number => Math.floor(Date.now() / 1000);
 

@@ -1,11 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { fetchJson } from '../../src/control/fetch-json.ts';
 import { JwksFetcher, type JwksTimes } from '../../src/control/jwks.ts';
 import type { GatewayConfig } from '../../src/contracts/config.ts';
 import { FactBoard } from '../../src/ipc/facts.ts';
 import { bear, compileJwt, ecKey, forge, now, outcome } from '../auth/support.ts';
 import { atEnd } from '../support/cleanup.ts';
-import { makeKey, sign, startIssuer } from '../support/issuer.ts';
+import { makeKey, sign, startIssuer, type SigningKey } from '../support/issuer.ts';
 import { startOrigin } from '../support/origin.ts';
 import { freePort } from '../support/ports.ts';
 import { testLog } from './support.ts';
@@ -114,6 +114,32 @@ describe('rotation', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
     expect(issuer.origin.requests).toHaveLength(1);
   });
+});
+
+test('with the times of a gateway that is not tested: asked once in 30 s, and never too late for a key of 30 s', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  atEnd(() => Promise.resolve(void vi.useRealTimers()));
+  const began = Date.now();
+  const [old, fresh] = [await makeKey('old'), await makeKey('new')];
+  const issuer = await startIssuer(old);
+  const { fetcher, worker } = node();
+  fetcher.follow(configOf(issuer.url));
+  const check = compileJwt(jwt(issuer.url), { facts: worker });
+  /** What a new token of that key is worth, so many seconds after the start, and how often the issuer was asked. */
+  const at = async (seconds: number, key: SigningKey) => {
+    vi.setSystemTime(began + seconds * 1000);
+    return [await outcome(check, await sign(key, body())), issuer.origin.requests.length];
+  };
+  const forged = async (n: number) => makeKey(`x${n}`);
+  expect(await at(0, old)).toEqual(['accepted', 1]);
+  for (const seconds of [1, 10, 29.9])
+    expect(await at(seconds, await forged(1))).toEqual(['unauthorized', 1]);
+  for (let n = 0; n < 20; n++) expect(await at(30.5, await forged(n))).toEqual(['unauthorized', 2]);
+  // The worst moment: published just after the issuer was asked.
+  issuer.keys = [old.jwk, fresh.jwk];
+  expect(await at(60.4, await forged(2))).toEqual(['unauthorized', 2]);
+  expect(await at(60.5, fresh)).toEqual(['accepted', 3]);
+  expect(await at(60.6, old)).toEqual(['accepted', 3]);
 });
 
 describe('an issuer that fails', () => {

@@ -7,6 +7,10 @@ import { makeKey, sign } from '../support/issuer.ts';
 
 const CONNECTIONS = 300;
 const MB = 1024 ** 2;
+/** Of the measurement, at most. */
+const ROUNDS = 5;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Forged tokens, every one a new one, for some seconds: one in flight on each connection. Gives how many had which status. */
 async function flood(port: number, start: string, ms: number): Promise<Map<string, number>> {
@@ -33,7 +37,7 @@ async function flood(port: number, start: string, ms: number): Promise<Map<strin
   return answers;
 }
 
-/** p99 of the last second in milliseconds; NaN = the worker has told nothing yet. */
+/** p99 of the last second of the event loop in milliseconds; NaN = the worker has told nothing yet. */
 async function lag(gateway: Gateway): Promise<number> {
   const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
   return Number(/^sluice_event_loop_lag_seconds\{[^}]*\} (\S+)/m.exec(text)?.[1] ?? NaN) * 1000;
@@ -62,24 +66,27 @@ test('forged tokens by the thousand: others are served, the event loop is free, 
 
   const start = token.slice(0, token.lastIndexOf('.'));
   const [worker] = gateway.workers();
-  const lags: number[] = [];
+  const worst: number[] = [];
   const memory: number[] = [];
-  for (let round = 0; round < 2; round++) {
+  // What else the machine does only ever adds to the lag: one round without it suffices, and two for the memory.
+  while (worst.length < 2 || (worst.length < ROUNDS && Math.min(...worst) >= 50)) {
     let over = false;
+    let lagMs = 0;
     const flooded = flood(gateway.port, start, 4_000).finally(() => (over = true));
+    // The seconds before are not of this round.
+    await pause(1_200);
     while (!over) {
       // What needs no signature checked is not turned away, a token that was good before included.
       for (const path of ['/open', '/closed']) expect(await get(path)).toBe(200);
-      lags.push(await lag(gateway));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      lagMs = Math.max(lagMs, await lag(gateway));
+      await pause(100);
     }
     const answers = await flooded;
     expect([...answers.keys()].filter((status) => status !== '401' && status !== '503')).toEqual([]);
     expect(answers.get('401')).toBeGreaterThan(1_000);
+    worst.push(lagMs);
     memory.push(gateway.rss(worker!));
   }
-  lags.sort((a, b) => a - b);
-  // The machine may be busy with other tests: the usual second counts.
-  expect(lags[lags.length >> 1]).toBeLessThan(50);
-  expect(memory[1]! - memory[0]!).toBeLessThan(50 * MB);
-}, 40_000);
+  expect(Math.min(...worst)).toBeLessThan(50);
+  expect(memory.at(-1)! - memory[0]!).toBeLessThan(50 * MB);
+}, 60_000);

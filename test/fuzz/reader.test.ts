@@ -44,7 +44,8 @@ function read(pieces: readonly Buffer[], bodyless: boolean): Outcome & { fed: nu
       outcome.block = blockText(reader.head.block());
     }
     outcome.body += Buffer.from(reader.piece).toString('latin1');
-    if (reader.done) return { ...outcome, state: 'done', keepAlive: reader.keepAlive, fed };
+    if (reader.done)
+      return { ...outcome, state: 'done', keepAlive: reader.keepAlive && !reader.hasRest, fed };
   }
   return { ...outcome, untilClose: reader.untilClose, fed };
 }

@@ -208,6 +208,8 @@ describe('words', () => {
           slow: known.filter((each) => each.slow).length,
         });
       }),
+      // The first slices of all, before which there are none.
+      { examples: [[[], 0]] },
     );
   });
 

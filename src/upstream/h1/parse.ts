@@ -39,16 +39,39 @@ export class ReplyReader {
   /** A head that came in several reads. */
   #side: Buffer | null = null;
   #sideLength = 0;
+  /** What lies behind a complete reply: bytes of the last `feed`, or null. */
+  #rest: Buffer | null = null;
+  #restAt = 0;
+  #restEnd = 0;
 
   /** A reply is awaited; `bodyless`: to a HEAD request, so that it has a head only. */
   expect(bodyless: boolean): void {
+    this.#expectAt(0, bodyless);
+  }
+
+  /** As `expect`, and then reads what the last `feed` had left over, if anything: the beginning of that reply. */
+  feedRest(bodyless: boolean): void {
+    const bytes = this.#rest;
+    this.#expectAt(bytes === null ? 0 : this.#restAt, bodyless);
+    this.head = null;
+    this.piece = EMPTY;
+    if (bytes !== null) this.#head(bytes, this.#restEnd);
+  }
+
+  /** Whether the last `feed` had bytes behind the reply. */
+  get hasRest(): boolean {
+    return this.#rest !== null;
+  }
+
+  #expectAt(at: number, bodyless: boolean): void {
+    this.#rest = null;
     this.#mode = HEAD;
     this.#bodyless = bodyless;
     this.#interim = 0;
     this.#side = null;
     this.done = this.keepAlive = false;
     this.wrong = '';
-    this.#parser.begin(0);
+    this.#parser.begin(at);
   }
 
   /** Milliseconds that the upstream lets the connection idle; Infinity = it did not say. */
@@ -149,29 +172,31 @@ export class ReplyReader {
         const stop = Math.min(end, at + this.#left);
         this.#left -= stop - at;
         if (stop > at) this.piece = view(bytes, at, stop);
-        if (this.#left === 0) this.#finish(stop, end);
+        if (this.#left === 0) this.#finish(bytes, stop, end);
         return;
       }
       case CHUNKED: {
         const next = this.#chunks.decode(bytes, at, end);
         if (next === BAD) return this.#bad('its chunked framing is broken');
         if (this.#chunks.pieceEnd > at) this.piece = view(bytes, at, this.#chunks.pieceEnd);
-        if (next !== INCOMPLETE) this.#finish(next, end);
+        if (next !== INCOMPLETE) this.#finish(bytes, next, end);
         return;
       }
       case UNTIL_CLOSE:
         if (end > at) this.piece = view(bytes, at, end);
         return;
       default:
-        this.#finish(at, end);
+        this.#finish(bytes, at, end);
     }
   }
 
-  /** The reply is complete; bytes behind it belong to nothing, so the connection cannot be trusted any more. */
-  #finish(at: number, end: number): void {
+  #finish(bytes: Buffer, at: number, end: number): void {
     this.#mode = DONE;
     this.done = true;
-    if (at < end) this.keepAlive = false;
+    if (at === end) return;
+    this.#rest = bytes;
+    this.#restAt = at;
+    this.#restEnd = end;
   }
 }
 

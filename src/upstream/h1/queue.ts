@@ -1,48 +1,26 @@
 import { fault } from '../../contracts/fault.ts';
-import type { RequestHead } from '../../contracts/http.ts';
-import type { Sink, Timeouts } from '../../contracts/transport.ts';
+import type { Sink } from '../../contracts/transport.ts';
 import { Timer, wheel } from '../../lib/wheel.ts';
-
-/** The shorter of a time allowed (ms, 0 = any) and what is left until `by` (0 = no bound); at least 1, or 0 = any time. */
-export function sooner(ms: number, by: number, now: number): number {
-  if (by === 0) return ms;
-  const left = Math.max(1, by - now);
-  return ms === 0 ? left : Math.min(ms, left);
-}
+import type { Call } from './call.ts';
+import { sooner } from './waits.ts';
 
 /** A request without a connection. */
 export class Waiter {
-  readonly head: RequestHead;
-  /** The head as it will be written. */
-  readonly text: string;
-  readonly timeouts: Timeouts;
-  readonly replyBy: number;
-  readonly sink: Sink;
+  readonly call: Call;
   readonly #queue: WaitQueue;
   readonly #timer = new Timer(this);
   readonly #since = performance.now();
 
-  constructor(
-    queue: WaitQueue,
-    head: RequestHead,
-    text: string,
-    timeouts: Timeouts,
-    replyBy: number,
-    sink: Sink,
-  ) {
+  constructor(queue: WaitQueue, call: Call) {
     this.#queue = queue;
-    this.head = head;
-    this.text = text;
-    this.timeouts = timeouts;
-    this.replyBy = replyBy;
-    this.sink = sink;
-    const ms = sooner(timeouts.connect, replyBy, this.#since);
+    this.call = call;
+    const ms = sooner(call.timeouts.connect, call.replyBy, this.#since);
     if (ms > 0) wheel.arm(this.#timer, ms, this.#since);
   }
 
   /** What waiting has left of `timeouts.connect`; 0 = there is no limit. */
   get connectMs(): number {
-    const { connect } = this.timeouts;
+    const { connect } = this.call.timeouts;
     return connect > 0 ? Math.max(1, connect - (performance.now() - this.#since)) : 0;
   }
 
@@ -52,8 +30,9 @@ export class Waiter {
   }
 
   onTimer(): void {
-    this.#queue.remove(this.sink);
-    this.sink.onFault(fault('connect_timeout', 'No connection to the upstream became free in time'), true);
+    const sink = this.call.sink!;
+    this.#queue.remove(sink);
+    sink.onFault(fault('connect_timeout', 'No connection to the upstream became free in time'), true);
   }
 }
 
@@ -70,10 +49,15 @@ export class WaitQueue {
     return this.#waiters.length;
   }
 
+  /** The one that has waited longest. */
+  get first(): Call | undefined {
+    return this.#waiters[0]?.call;
+  }
+
   /** False = the queue is full. */
-  add(head: RequestHead, text: string, timeouts: Timeouts, replyBy: number, sink: Sink): boolean {
+  add(call: Call): boolean {
     if (this.#waiters.length >= this.#max) return false;
-    this.#waiters.push(new Waiter(this, head, text, timeouts, replyBy, sink));
+    this.#waiters.push(new Waiter(this, call));
     return true;
   }
 
@@ -86,7 +70,7 @@ export class WaitQueue {
 
   /** Takes out the one of that sink; false = it is not here. */
   remove(sink: Sink): boolean {
-    const index = this.#waiters.findIndex((waiter) => waiter.sink === sink);
+    const index = this.#waiters.findIndex((waiter) => waiter.call.sink === sink);
     if (index < 0) return false;
     this.#waiters.splice(index, 1)[0]!.leave();
     return true;
