@@ -2,59 +2,11 @@ import { fault, type Fault } from '../contracts/fault.ts';
 import { parseHost } from '../lib/host.ts';
 import { parseTraceparent } from '../lib/ids.ts';
 import { KNOWN_METHODS } from '../lib/methods.ts';
-import { dashed } from '../lib/name-set.ts';
 import { normalisePath, validQuery } from '../lib/path.ts';
 import { matchMethod } from '../lib/preflight.ts';
 import type { Exchange } from './exchange.ts';
+import { CLAIM, CODING, CONNECTION, fieldAt, HOST, LENGTH, PASS, SECRET, TRACE } from './field-kind.ts';
 import { applyTrusted, Claims } from './forwarded.ts';
-
-// What a request field is to a gateway. Everything else is end-to-end and passes.
-const PASS = 0;
-const DROP = 1;
-const HOST = 2;
-const LENGTH = 3;
-const CODING = 4;
-const CONNECTION = 5;
-const CLAIM = 6;
-const TRACE = 7;
-const SECRET = 8;
-
-/** By length first: one comparison or two per field instead of hashing every name. */
-function classify(name: string): number {
-  switch (name.length) {
-    case 2:
-      return name === 'te' ? DROP : PASS;
-    case 4:
-      return name === 'host' ? HOST : PASS;
-    case 6:
-      return name === 'expect' ? DROP : PASS;
-    case 7:
-      return name === 'upgrade' || name === 'trailer' ? DROP : PASS;
-    case 9:
-      return name === 'forwarded' || name === 'x-real-ip' ? CLAIM : PASS;
-    case 10:
-      if (name === 'connection') return CONNECTION;
-      return name === 'keep-alive' ? DROP : PASS;
-    case 11:
-      return name === 'traceparent' ? TRACE : PASS;
-    case 12:
-      return name === 'x-request-id' ? CLAIM : PASS;
-    case 13:
-      return name === 'authorization' ? SECRET : PASS;
-    case 14:
-      if (name === 'content-length') return LENGTH;
-      return name === 'http2-settings' ? DROP : PASS;
-    case 16:
-      if (name === 'proxy-connection') return DROP;
-      break;
-    case 17:
-      if (name === 'transfer-encoding') return CODING;
-      break;
-    case 19:
-      return name === 'proxy-authorization' ? DROP : PASS;
-  }
-  return name.startsWith('x-forwarded-') ? CLAIM : PASS;
-}
 
 /** What one pass over the fields finds. One object for all requests: the intake is synchronous. */
 const seen = {
@@ -92,9 +44,9 @@ function sortFields(x: Exchange): void {
   if (trusted) seen.claims.reset();
   let kept = 0;
   for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!;
+    const { name, kind } = fieldAt(i, headers[i]!);
     const value = headers[i + 1]!;
-    if (!passes(x, name, value, trusted)) continue;
+    if (!passes(x, name, kind, value, trusted)) continue;
     headers[kept] = name;
     headers[kept + 1] = value;
     kept += 2;
@@ -106,8 +58,7 @@ function sortFields(x: Exchange): void {
 }
 
 /** Whether a field goes on to the upstream as it is; notes those that matter to the gateway itself. */
-function passes(x: Exchange, name: string, value: string, trusted: boolean): boolean {
-  const kind = mayMimic(name) ? (classify(dashed(name)) === PASS ? PASS : DROP) : classify(name);
+function passes(x: Exchange, name: string, kind: number, value: string, trusted: boolean): boolean {
   switch (kind) {
     case PASS:
       return !x.runtime.identityHeaders.has(name);
@@ -137,24 +88,6 @@ function passes(x: Exchange, name: string, value: string, trusted: boolean): boo
     case SECRET:
       if (!isAscii(value)) seen.unclear = name;
       return true;
-    default:
-      return false;
-  }
-}
-
-/**
- * A name with `_` is never one of ours, but an origin may read it as one of ours. Those of ours that have a dash
- * begin with one of few letters, which spares most names the search.
- */
-function mayMimic(name: string): boolean {
-  switch (name.charCodeAt(0)) {
-    case 0x63: // content-length
-    case 0x68: // http2-settings
-    case 0x6b: // keep-alive
-    case 0x70: // proxy-connection, proxy-authorization
-    case 0x74: // transfer-encoding
-    case 0x78: // x-forwarded-*, x-real-ip, x-request-id
-      return name.indexOf('_') >= 0;
     default:
       return false;
   }

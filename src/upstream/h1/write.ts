@@ -18,8 +18,8 @@ export function requestHead(head: RequestHead): string {
   let framing = '\r\n';
   if (length > 0 || head.explicitZero) framing = `content-length: ${length}\r\n\r\n`;
   if (length < 0) framing = 'transfer-encoding: chunked\r\n\r\n';
-  const text =
-    lines(method + ' ' + target + ' HTTP/1.1\r\nhost: ' + host + '\r\n', headers) + added + framing;
+  const start = method + ' ' + target + ' HTTP/1.1\r\nhost: ' + host;
+  const text = lines(start, headers) + '\r\n' + added + framing;
   // One look at the whole, which has to be one flat text anyway before it is written.
   return text.includes('\ufffd') ? '' : text;
 }
@@ -27,8 +27,24 @@ export function requestHead(head: RequestHead): string {
 /** Added up, not put into a template: a template asks of every part whether it is a string. */
 function lines(start: string, list: Headers): string {
   let text = start;
-  for (let i = 0; i < list.length; i += 2) text += list[i]! + ': ' + list[i + 1]! + '\r\n';
+  for (let i = 0; i < list.length; i += 2) text += lineStart(i, list[i]!) + list[i + 1]!;
   return text;
+}
+
+const MOST = 128;
+/** The names that the last request had at each place, and how their lines begin: most have the same. */
+const names: string[] = [];
+const starts: string[] = [];
+
+/** End of the line before, name and colon. `at`: place of the name in the list. */
+function lineStart(at: number, name: string): string {
+  if (at < names.length && names[at] === name) return starts[at]!;
+  if (at > names.length || at >= MOST) return '\r\n' + name + ': ';
+  // In one piece, so that it is one piece of the text: V8 keeps a sum as what it was made of.
+  const start = Buffer.from(`\r\n${name}: `).toString('latin1');
+  names[at] = names[at + 1] = name;
+  starts[at] = starts[at + 1] = start;
+  return start;
 }
 
 const breaks = (text: string): boolean => text.includes('\n') || text.includes('\r');
