@@ -117,7 +117,7 @@ class Judge {
   }
 
   #refuse(token: string, key: VerifyKey): void {
-    this.#cache.refuse(this.#id, token, { key, until: Date.now() + REFUSED_MS });
+    this.#cache.refuse(this.#id, token, key, Date.now() + REFUSED_MS);
   }
 }
 

@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { VerifyKey } from './keys.ts';
+import { RefusedTokens } from './refused-tokens.ts';
 
 /** What is known of one accepted token text under one set of rules. */
 export interface Known {
@@ -21,15 +21,6 @@ const TAIL = 43;
 const OVERHEAD = 700;
 
 const ACCEPTED = { entries: 20_000, bytes: 32 * 1024 * 1024 };
-/** A flood of forged tokens pushes out other forged tokens and never a good one. */
-const MOST_REFUSED = 4_000;
-
-/** A signature that was found to be bad. */
-interface Refused {
-  readonly key: VerifyKey;
-  readonly until: number;
-}
-
 /**
  * Verdicts on tokens, of all rules of a process. An entry is found by rules and the end of the token, and counts
  * only when the whole text is the same: hashing a whole token would cost more than the rest of the look-up.
@@ -40,8 +31,8 @@ export class TokenCache {
     maxSize: ACCEPTED.bytes,
     sizeCalculation: ({ token }) => token.length + OVERHEAD,
   });
-  /** By digest: thousands of long texts a second that outlive the next collection would make it a long one. */
-  readonly #refused = new LRUCache<string, Refused>({ max: MOST_REFUSED });
+  /** Apart: a flood of forged tokens pushes out other forged tokens and never a good one. */
+  readonly #refused = new RefusedTokens();
 
   /** @param rules Text that stands for one set of rules, and for no other. */
   find(rules: string, token: string): Known | undefined {
@@ -55,14 +46,10 @@ export class TokenCache {
 
   /** Whether the signature was found to be bad, by a key that still counts. */
   isRefused(rules: string, token: string, now: number): boolean {
-    if (this.#refused.size === 0) return false;
-    const refused = this.#refused.get(digest(rules, token));
-    return refused !== undefined && refused.key.live && now < refused.until;
+    return this.#refused.has(rules + token, now);
   }
 
-  refuse(rules: string, token: string, refused: Refused): void {
-    this.#refused.set(digest(rules, token), refused);
+  refuse(rules: string, token: string, key: VerifyKey, until: number): void {
+    this.#refused.add(rules + token, key, until);
   }
 }
-
-const digest = (rules: string, token: string): string => hash('sha256', rules + token, 'base64url');
