@@ -15,6 +15,9 @@ import { statusLine } from './status.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsServer } from './tls-node.ts';
 
+/** How long the reply to a client that has ended its side may take to begin, in ms. */
+const HALF_CLOSED_MS = 2_000;
+
 /** What the requests of one connection share. */
 interface Connection {
   /** A message on it cannot be trusted: nothing that follows is a request, and its answer is the last one. */
@@ -61,6 +64,8 @@ export class NodeEdge implements Edge {
     });
     // An expectation that is not known is not forwarded either: by itself node:http would answer 417.
     this.#server.on('checkExpectation', (req, res) => this.#handle(req, res));
+    // By itself node:http would end its side as soon as the client does. (The typings lack it.)
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     // Beyond a count node:http would drop fields without a word; their size is bounded above.
     this.#server.maxHeadersCount = 0;
     // With TLS this counts whoever has the handshake behind him; its time-out and this bound the others.
@@ -110,8 +115,10 @@ export class NodeEdge implements Edge {
     }
     // In which node:http writes a head that goes alone: a byte of a value is a byte on the wire.
     socket.setDefaultEncoding('latin1');
-    this.#sockets.set(socket, { poisoned: false, io: null, open: 0 });
+    const connection = { poisoned: false, io: null, open: 0 };
+    this.#sockets.set(socket, connection);
     this.connections = this.#sockets.size;
+    socket.once('end', () => halfClosed(socket, connection));
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.connections = this.#sockets.size;
@@ -157,6 +164,18 @@ export class NodeEdge implements Edge {
     else if (LEFT.has(error.code) || io!.x.finished) socket.destroy();
     else io!.broken();
   }
+}
+
+/**
+ * The client has ended its side: it has left, or still wants the reply (RFC 9112 section 9.6). Nobody can tell until
+ * something is written to it, so it counts as gone when no reply has begun in time.
+ */
+function halfClosed(socket: Socket, connection: Connection): void {
+  if (connection.open === 0) return;
+  const end = (): void => {
+    if (connection.open > 0 && connection.io?.x.started !== true) socket.destroy();
+  };
+  setTimeout(end, HALF_CLOSED_MS).unref();
 }
 
 const peerOf = (socket: Socket): string => normaliseIp(socket.remoteAddress ?? '') ?? 'unknown';

@@ -51,12 +51,17 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     uws: 'a client that half-closes while it waits loses the reply',
-    node: 'the same',
+    node: 'gets it, if it begins within 2 s',
     async prove(edge) {
       using client = await edge.connect();
       await client.send(head('GET /gated/half'));
       await edge.arrived('/gated/half');
       client.end();
+      if (edge.kind === 'node') {
+        await edge.ask(head('GET /gate/half'));
+        expect((await client.reply('GET', PATIENCE)).body.toString()).toBe('end');
+        return void (await client.untilClosed(PATIENCE));
+      }
       const received = await client.untilClosed(PATIENCE);
       expect(received.toString('latin1')).not.toMatch(/\r\n0\r\n/);
       await edge.ask(head('GET /gate/half'));
