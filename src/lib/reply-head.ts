@@ -4,6 +4,11 @@ import { isFieldValue, isToken } from './fields.ts';
 const LF = 10;
 const COLON = 58;
 
+/** One of 32 bits for the first letter of a name, the same in either case; names of different bits differ. */
+export const initialBit = (byte: number): number => 1 << (byte & 31);
+/** Any initial may occur. */
+const ALL = -1;
+
 /**
  * A reply head over checked bytes. The fields stay the bytes that the upstream sent: a policy that reads or
  * changes one costs a scan and at most one copy, and where none does, the block goes out as it came.
@@ -16,20 +21,31 @@ export class BlockHead implements ReplyHead, Block {
   to: number;
   /** Fields that were added and are not in the block yet. */
   #added = '';
+  /** A name whose initial is not among these is not in the block. */
+  #initials: number;
 
-  /** The block is `bytes[from..to)`. */
-  constructor(status: number, length: number, bytes: Uint8Array, from = 0, to = bytes.length) {
+  /** The block is `bytes[from..to)`; `initials`: what the names in it begin with, see `initialBit`. */
+  constructor(
+    status: number,
+    length: number,
+    bytes: Uint8Array,
+    from = 0,
+    to = bytes.length,
+    initials = ALL,
+  ) {
     this.status = status;
     this.length = length;
     this.bytes = bytes;
     this.from = from;
     this.to = to;
+    this.#initials = initials;
   }
 
   block(): Block {
     if (this.#added !== '') {
       this.#replace(append(this.#view(), this.#added));
       this.#added = '';
+      this.#initials = ALL;
     }
     return this;
   }
@@ -74,7 +90,8 @@ export class BlockHead implements ReplyHead, Block {
 
   replace(names: readonly string[], lines: string): void {
     this.block();
-    if (holdsAny(this, names)) for (const name of names) this.remove(name);
+    if ((this.#initials & initialsOf(names)) !== 0 && holdsAny(this, names))
+      for (const name of names) this.remove(name);
     this.#added = lines;
   }
 
@@ -97,6 +114,12 @@ function findField({ bytes, to }: Block, name: string, start: number): number {
     at++;
   }
   return -1;
+}
+
+function initialsOf(names: readonly string[]): number {
+  let bits = 0;
+  for (let i = 0; i < names.length; i++) bits |= initialBit(names[i]!.charCodeAt(0));
+  return bits;
 }
 
 /** Whether there is a field of one of these names. */

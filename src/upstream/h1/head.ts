@@ -1,3 +1,4 @@
+import { initialBit } from '../../lib/reply-head.ts';
 import { BAD, COLON, COMMA, CR, INCOMPLETE, isWord, LF, SPACE, TAB, TOKEN, VALUE, word } from './bytes.ts';
 import { classify, CONNECTION, CONTENT_LENGTH, KEEP, KEEP_ALIVE, TRANSFER_ENCODING } from './names.ts';
 
@@ -31,6 +32,8 @@ export class HeadParser {
   /** The kept lines. */
   blockStart = 0;
   blockEnd = 0;
+  /** A bit for each initial that a kept name has, see `initialBit`. */
+  initials = 0;
   /** Why the last `parse` answered BAD. */
   wrong = '';
   /** First byte of the line to read next. */
@@ -54,6 +57,7 @@ export class HeadParser {
     this.keepAliveMs = Infinity;
     this.start = this.#at = at;
     this.#fields = -1;
+    this.initials = 0;
     this.#listed = null;
   }
 
@@ -97,7 +101,8 @@ export class HeadParser {
       if (next < 0) return next;
       if (++fields > MAX_FIELDS) return this.#bad('it has too many fields');
       const kind = classify(bytes, at, colon);
-      if (kind !== KEEP) {
+      if (kind === KEEP) this.initials |= initialBit(bytes[at]!);
+      else {
         this.#moveKept(bytes, at, next);
         if (!this.#heed(kind, bytes, colon + 1, next - 2)) return BAD;
       }

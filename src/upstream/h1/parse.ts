@@ -147,7 +147,7 @@ export class ReplyReader {
 
   /** Decides how the body ends (RFC 9112 section 6.3) and reads what has come of it. */
   #frame(bytes: Buffer, at: number, end: number): void {
-    const { status, length, chunked, keepAlive, blockStart, blockEnd } = this.#parser;
+    const { status, length, chunked, keepAlive, blockStart, blockEnd, initials } = this.#parser;
     const none = this.#bodyless || status === 204 || status === 304;
     this.keepAlive = keepAlive;
     if (none || length === 0) this.#mode = DONE;
@@ -163,7 +163,7 @@ export class ReplyReader {
     }
     this.#body(bytes, at, end);
     if (this.wrong === '')
-      this.head = new BlockHead(status, status === 204 ? -1 : length, bytes, blockStart, blockEnd);
+      this.head = new BlockHead(status, status === 204 ? -1 : length, bytes, blockStart, blockEnd, initials);
   }
 
   #body(bytes: Buffer, at: number, end: number): void {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { BAD } from '../../../src/upstream/h1/bytes.ts';
 import { HeadParser } from '../../../src/upstream/h1/head.ts';
+import { ReplyReader } from '../../../src/upstream/h1/parse.ts';
+import { blockText } from '../../support/block.ts';
 
 /** Whether a reply with this value (bytes as latin1 text) is taken, at an offset of the buffer that is not a multiple of four. */
 function accepted(value: string, offset: number): boolean {
@@ -27,3 +29,23 @@ test('every byte at every place of a value is taken or refused as RFC 9110 secti
     }
   }
 });
+
+test.each(['ratelimit', 'RateLimit', 'RATELIMIT'])(
+  'what the upstream wrote as %s gives way to ours',
+  (name) => {
+    const text = `HTTP/1.1 200 OK\r\nDate: x\r\n${name}: theirs\r\nAge: 1\r\ncontent-length: 0\r\n\r\n`;
+    // In one read, and in two that part the name.
+    for (const cut of [text.length, text.indexOf(name) + 3]) {
+      const reader = new ReplyReader();
+      reader.expect(false);
+      const buffer = Buffer.alloc(65_536);
+      for (const piece of [text.slice(0, cut), text.slice(cut)])
+        if (piece !== '') reader.feed(buffer, buffer.write(piece, 'latin1'));
+      const head = reader.head!;
+      head.replace(['ratelimit-policy', 'ratelimit'], 'ratelimit: ours\r\n');
+      expect(blockText(head.block())).toBe('Age: 1\r\nratelimit: ours\r\n');
+      head.replace(['ratelimit'], 'ratelimit: again\r\n');
+      expect(blockText(head.block())).toBe('Age: 1\r\nratelimit: again\r\n');
+    }
+  },
+);
