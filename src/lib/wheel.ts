@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 /** Something with a deadline on a wheel; at most one at a time. Made once per owner, armed many times. */
 export class Timer {
   /** Milliseconds of `performance.now()`; the timer fires at the first tick after it. 0 = not armed. */
