@@ -144,7 +144,9 @@ export class NodeEdge implements Edge {
     const scheme = this.#tls === null ? 'http' : 'https';
     const x = new Exchange(runtime, io, scheme, req.method ?? '', path, query, fieldsOf(req), peer);
     io.x = x;
-    const refused = admit(x) ?? otherVersion(req, x);
+    // First, whatever else is wrong: behind such a line nothing is a request.
+    const version = otherVersion(req, x);
+    const refused = admit(x) ?? version;
     connection.poisoned = x.poisoned;
     const hasBody = x.bodyLength !== 0;
     if (hasBody) io.expectBody(x.bodyLength);

@@ -117,6 +117,19 @@ describeEdges('what must not be forwarded', { origin: silent }, (edge) => {
     expect(bytes).toBe(0);
   });
 
+  // The addon waits for the rest of such a line, until the header timer.
+  test.runIf(edge.kind === 'node')(
+    'a request behind a line without version is never seen, whatever its path',
+    async () => {
+      using client = await edge.connect();
+      await client.send('GET /x\\HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\n\r\n');
+      expect(await outcomeOf(client)).toBe(400);
+      await client.send(SMUGGLED);
+      expect(answersIn(await client.untilClosed(PATIENCE))).toBe(1);
+      expect(bytes).toBe(0);
+    },
+  );
+
   test.each(Object.entries(UNWANTED))('rule 1: %s is refused', async (_, row) => {
     expect(await edge.outcome(row.bytes)).toBe(row[edge.kind] ?? 400);
     expect(bytes).toBe(0);
