@@ -28,8 +28,8 @@ const IDLE_MS = 60_000;
 const PASSWORD_PATIENCE_MS = 5_000;
 
 /**
- * Checks signatures and passwords in threads. Of signatures, what is asked in one turn of the event loop leaves in one message; while every
- * thread is busy the rest waits here, within bounds.
+ * Checks signatures and passwords in threads. Of signatures, what is asked in one turn of the event loop leaves in one
+ * message; while every thread is busy the rest waits here, within bounds.
  */
 export class ThreadVerifier implements Verifier {
   readonly #program: string;

@@ -1,13 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Socket } from 'node:net';
-import { fault } from '../../contracts/fault.ts';
-import type { Fault } from '../../contracts/fault.ts';
-import { EMPTY } from '../../contracts/transport.ts';
-import type { Sink, Stream } from '../../contracts/transport.ts';
+import { fault, type Fault } from '../../contracts/fault.ts';
+import { EMPTY, type Sink, type Stream } from '../../contracts/transport.ts';
 import { Timer, wheel } from '../../lib/wheel.ts';
 import { type Call, mayShare } from './call.ts';
-import { dialFault, READ_BUFFER } from './dial.ts';
-import type { Dialer } from './dial.ts';
+import { dialFault, READ_BUFFER, type Dialer } from './dial.ts';
 import { hold } from './held.ts';
 import { Line } from './line.ts';
 import { Outgoing } from './outgoing.ts';
@@ -242,7 +239,7 @@ export class H1Conn implements Stream {
     return true;
   }
 
-  /** It is the turn of the next in line; its reply may have come already. */
+  /** It is the turn of the next in line; its reply may have come already. One that nobody wants is not waited for. */
   #next(): boolean {
     const { hasRest } = this.#reader;
     const sent = this.#line.nextIsSent;
@@ -250,8 +247,11 @@ export class H1Conn implements Stream {
     this.#take(call, true);
     this.#out.follow(sent ? '' : this.#line.sending());
     const { sink } = call;
-    // A reply that nobody wants would only keep the others waiting.
-    if (sink === null || (hasRest && !sent)) return this.#broken();
+    if (sink === null) {
+      this.close();
+      return false;
+    }
+    if (hasRest && !sent) return this.#fail(fault('reset'), true);
     sink.onOpen(this, true);
     this.#reader.feedRest(call.head.method === 'HEAD');
     if (hasRest) return this.#tell(sink);

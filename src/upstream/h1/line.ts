@@ -1,6 +1,7 @@
 import { fault } from '../../contracts/fault.ts';
 import type { Sink } from '../../contracts/transport.ts';
 import type { Call } from './call.ts';
+import { earlier } from './waits.ts';
 
 /**
  * The requests of one pipelined connection behind the one whose reply is awaited, in the order of their sending.
@@ -21,7 +22,7 @@ export class Line {
   add(call: Call): void {
     this.#calls.push(call);
     this.unsent += call.text;
-    if (call.replyBy > 0 && (this.by === 0 || call.replyBy < this.by)) this.by = call.replyBy;
+    this.by = earlier(this.by, call.replyBy);
   }
 
   /** The text that is written now. */
@@ -68,7 +69,7 @@ export class Line {
     for (const call of this.#calls) {
       const { sink, replyBy } = call;
       if (sink === null || replyBy === 0) continue;
-      if (replyBy > now) this.by = this.by === 0 ? replyBy : Math.min(this.by, replyBy);
+      if (replyBy > now) this.by = earlier(this.by, replyBy);
       else {
         call.sink = null;
         sink.onFault(fault('reply_timeout'), false);

@@ -274,6 +274,32 @@ describe('trouble', () => {
     expect(second!.over).toBe(false);
   });
 
+  test('and is no reason to pipeline no more', async () => {
+    const reads: number[] = [];
+    let hold = true;
+    let answer = (): void => undefined;
+    const origin = await rawOrigin((socket) => {
+      let paths: string[] = [];
+      onRequest(socket, (head) => paths.push(pathOf(head)));
+      socket.on('data', () => {
+        reads.push(paths.length);
+        const text = paths.map(ok).join('');
+        if (paths.length === 3 && hold) answer = () => socket.write(text);
+        else socket.write(text);
+        paths = [];
+      });
+    });
+    const pool = await warm(origin);
+    const [first, second, third] = burst(pool, ['/a', '/b', '/c']);
+    while (reads.at(-1) !== 3) await new Promise((resolve) => setImmediate(resolve));
+    pool.cancel(second!);
+    hold = false;
+    answer();
+    expect(await bodies([first!, third!])).toEqual(['/a', '/c']);
+    expect(await bodies(burst(pool, ['/d', '/e', '/f']))).toEqual(['/d', '/e', '/f']);
+    expect(reads.at(-1)).toBe(3);
+  });
+
   test('one that leaves in the middle of its reply, neither', async () => {
     const origin = await trio((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'));
     const pool = await warm(origin);
