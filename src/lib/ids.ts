@@ -17,20 +17,22 @@ function take(length: number): string {
   return id;
 }
 
+const ZERO = 0x30;
 const NO_TRACE = '0'.repeat(32);
 const NO_SPAN = '0'.repeat(16);
 
 /** A new trace id: 32 random lower-case hex digits, never all zeros (W3C Trace Context section 3.2.2.3). */
 export function newTraceId(): string {
+  // A look at one digit first: an id is a piece of a text, which V8 compares slowly.
   let id = take(32);
-  while (id === NO_TRACE) id = take(32);
+  while (id.charCodeAt(0) === ZERO && id === NO_TRACE) id = take(32);
   return id;
 }
 
 /** A new span id: 16 random lower-case hex digits, never all zeros (W3C Trace Context section 3.2.2.4). */
 export function newSpanId(): string {
   let id = take(16);
-  while (id === NO_SPAN) id = take(16);
+  while (id.charCodeAt(0) === ZERO && id === NO_SPAN) id = take(16);
   return id;
 }
 

@@ -39,6 +39,12 @@ export class Wheel {
     this.armAt(timer, now + ms);
   }
 
+  /** As `arm`, for callers who need no precision and so no clock: up to one tick early, and more where the loop was blocked. */
+  armAbout(timer: Timer, ms: number): void {
+    if (this.#interval === null) this.#start(performance.now());
+    this.armAt(timer, this.#at * this.tick + ms);
+  }
+
   /** Fires `timer.owner.onTimer()` when `performance.now()` has reached `deadline`: a caller that knows it needs no clock. */
   armAt(timer: Timer, deadline: number): void {
     timer.deadline = deadline;

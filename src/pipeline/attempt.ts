@@ -48,7 +48,7 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   readonly upstream: Upstream;
   readonly target: Target;
   readonly head: RequestHead;
-  readonly startedAt = performance.now();
+  readonly startedAt: number;
   endedAt = 0;
   status = 0;
   fault: Fault | null = null;
@@ -73,6 +73,7 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   ) {
     this.exchange = x;
     this.number = number;
+    this.startedAt = number === 1 ? x.walkedAt : performance.now();
     this.upstream = upstream;
     this.target = target;
     this.head = head;
@@ -110,7 +111,10 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     if (this.endedAt !== 0) return;
     if (last) this.#settle();
     if (this.#dropping) return this.#drop();
-    const flowing = this.exchange.down.write(chunk, last);
+    const x = this.exchange;
+    x.endsAt = this.endedAt;
+    const flowing = x.down.write(chunk, last);
+    x.endsAt = 0;
     if (flowing || last || this.endedAt !== 0) return;
     this.#paused = true;
     this.#stream!.pause();

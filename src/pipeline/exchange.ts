@@ -75,6 +75,10 @@ export class Exchange implements ExchangeContract, Match {
   bytesOut = 0;
   /** Milliseconds spent in attempts, from the start of each to its last byte. */
   upstreamMs = 0;
+  /** When the walk began, or went on after a wait: the first attempt needs no clock. */
+  walkedAt = this.startedAt;
+  /** The time while the last byte is handed to the edge, which may be the end of the exchange; 0 = ask the clock. */
+  endsAt = 0;
   /** When the reply head must be there, in milliseconds of `performance.now()`; 0 = no bound. */
   replyBy = 0;
   /** Id of the target of the last attempt. */

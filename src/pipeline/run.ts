@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { fault, type Fault } from '../contracts/fault.ts';
 import type { Reply } from '../contracts/http.ts';
 import type { Step } from '../contracts/policy.ts';
@@ -98,7 +99,9 @@ function isText({ headers }: Exchange): boolean {
 function wait(x: Exchange, step: Promise<undefined | Reply>, next: number): void {
   step.then(
     (reply) => {
-      if (!x.finished) resumeWalk(x, reply, next);
+      if (x.finished) return;
+      x.walkedAt = performance.now();
+      resumeWalk(x, reply, next);
     },
     (error: unknown) => crash(x, error),
   );

@@ -36,7 +36,7 @@ export class Recorder implements Observer {
     return (each) => {
       const x = each as Exchange;
       const status = x.aborted ? CLIENT_LEFT : (x.reply?.status ?? 0);
-      const duration = performance.now() - x.startedAt;
+      const duration = (x.endsAt === 0 ? performance.now() : x.endsAt) - x.startedAt;
       recorder.record(x.method, status, duration, duration - x.upstreamMs);
       this.#log(x, status, duration);
     };

@@ -52,6 +52,22 @@ describe('a timer', () => {
     },
   );
 
+  test('armed about fires at most a tick early or late', () => {
+    for (const ms of [0, 9, 10, 999, ROUND + 1]) {
+      const wheel = new Wheel(TICK);
+      const other = made();
+      wheel.arm(other.timer, 3 * ROUND, now);
+      advance(wheel, now + 7);
+      const { timer, fired } = made();
+      const begun = now;
+      wheel.armAbout(timer, ms);
+      while (now < begun + ms + 3 * TICK) advance(wheel, now + 1);
+      expect(fired).toHaveLength(1);
+      expect(Math.abs(fired[0]! - (begun + ms))).toBeLessThanOrEqual(TICK);
+      wheel.cancel(other.timer);
+    }
+  });
+
   test('armed again, later or sooner, fires at its last deadline', () => {
     for (const ms of [300, 20]) {
       const wheel = new Wheel(TICK);

@@ -103,7 +103,7 @@ export class H1Conn implements Stream {
   rest(idleMs: number): void {
     this.#phase = IDLE;
     const ms = Math.min(idleMs > 0 ? idleMs : Infinity, this.#reader.keepAliveMs);
-    if (ms < Infinity) wheel.arm(this.#timer, ms, performance.now());
+    if (ms < Infinity) wheel.armAbout(this.#timer, ms);
     else wheel.cancel(this.#timer);
   }
 
