@@ -28,7 +28,8 @@ export async function startAll(field, folder, work) {
   const missing = [];
   for (const proxy of field) {
     try {
-      contestants.push(await startOne(proxy, join(folder, proxy.name.replaceAll(' ', '-')), work));
+      const place = join(folder, proxy.name.replaceAll(' ', '-'));
+      contestants.push(await (proxy.of ? startOver(proxy, contestants, work) : startOne(proxy, place, work)));
     } catch (error) {
       const why = `${proxy.name}: ${error.message}`;
       if (!proxy.optional) throw new Error(why, { cause: error });
@@ -36,6 +37,13 @@ export async function startAll(field, folder, work) {
     }
   }
   return { contestants, missing };
+}
+
+/** Another path of a contestant that runs already. */
+async function startOver(proxy, contestants, { scenario }) {
+  const runs = contestants.find(({ name }) => name === proxy.of);
+  await checkAnswer(runs.origin, { ...scenario, path: proxy.path });
+  return { ...runs, ...proxy };
 }
 
 async function startOne(proxy, folder, { scenario, originPort, tokens }) {

@@ -1,5 +1,5 @@
 /** The goals, and how far the figures of a results file are from them. */
-import { median, ratio } from './report.mjs';
+import { difference, median, ratio } from './report.mjs';
 
 const cost = (scenario, name, other) => (all) => ratio(all[scenario]?.rounds ?? [], name, other)?.median;
 
@@ -19,6 +19,12 @@ export const GOALS = [
     what: 'CPU against nginx, pipelined',
     limit: 0.95,
     measured: cost('S1', 'sluice+pipelining', 'nginx'),
+  },
+  {
+    scenario: 'S1-limit',
+    what: 'microseconds of CPU that a limit by address adds',
+    limit: 1.5,
+    measured: (all) => difference(all['S1-limit']?.rounds ?? [], 'sluice+limit', 'sluice')?.median,
   },
   { scenario: 'S2', what: 'CPU against haproxy', limit: 0.45, measured: cost('S2', 'sluice', 'haproxy') },
   {

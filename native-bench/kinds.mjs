@@ -6,14 +6,15 @@ import { LOAD_CORE } from './contest.mjs';
 import { measure, verify } from './load.mjs';
 import { CONNECTIONS, idle, soak } from './memory.mjs';
 import { cpuMicros } from './processes.mjs';
-import { summarise } from './report.mjs';
+import { difference, summarise } from './report.mjs';
+import { slicedRound } from './slices.mjs';
 
-export const kinds = { load: loaded, rate: paced, idle: idling, soak: soaking };
+export const kinds = { load: loaded, slices: sliced, rate: paced, idle: idling, soak: soaking };
 
-const loadOf = ({ scenario, tokens, seconds, bodyFile }, { origin }) => ({
+const loadOf = ({ scenario, tokens, seconds, bodyFile }, { origin, path = scenario.path }) => ({
   ...scenario,
   core: LOAD_CORE,
-  url: origin + scenario.path,
+  url: origin + path,
   seconds,
   tokens: scenario.tokens ? tokens.tokenFile : undefined,
   bodyFile,
@@ -69,6 +70,37 @@ async function loaded(work) {
     measure(contestant.pid, loadOf(work, contestant), bytes.get(contestant.name)),
   );
   return { rounds, summary: summarise(rounds, against(work)) };
+}
+
+/** Compiled code is not settled before. */
+const WARM_SECONDS = 5;
+
+/** As `loaded`, in slices: finer, without latencies. */
+async function sliced(work) {
+  const bytes = await verified(work);
+  await slicedRound(sliceLoads(work, bytes), WARM_SECONDS);
+  const rounds = [];
+  for (let i = 0; i < work.rounds; i += 1)
+    rounds.push(await slicedRound(sliceLoads(work, bytes), work.seconds));
+  const summary = summarise(rounds, against(work)).map((row) => ({
+    ...row,
+    ...added(rounds, row.name, work),
+  }));
+  return { rounds, summary };
+}
+
+const sliceLoads = (work, bytes) =>
+  work.contestants.map((each) => ({
+    name: each.name,
+    pid: each.pid,
+    bytes: bytes.get(each.name),
+    load: loadOf(work, each),
+  }));
+
+/** What a contestant costs more than the one it is compared with. */
+function added(rounds, name, work) {
+  const other = against(work)[name];
+  return other === undefined ? {} : { added: difference(rounds, name, other).median };
 }
 
 /** A proxy that answers less of the rate than this has no latency: its queue only grows. */

@@ -15,12 +15,16 @@ const SIZE_TOLERANCE = 0.02;
  * One pinned wrk thread. `fields`: as in wrk.lua; `tokens`: a file of bearer tokens, used in turn; `bodyFile`: every answer
  * is compared with it. Resolves with the report of wrk.lua.
  */
-export async function wrk({ core, url, fields, seconds, tokens, bodyFile, connections }) {
-  const shape = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script];
-  const words = [fields, tokens ?? '-', ...(bodyFile ? [bodyFile] : [])];
-  const args = ['-c', String(core), 'wrk', ...shape, url, '--', ...words];
-  const { stdout } = await run('taskset', args, { timeout: (seconds + 15) * 1000 });
+export async function wrk(load) {
+  const { stdout } = await run(...wrkCommand(load), { timeout: (load.seconds + 15) * 1000 });
   return JSON.parse(stdout.trimEnd().split('\n').at(-1));
+}
+
+/** The program and its arguments. `timeout`: seconds after which an answer counts as missing. */
+export function wrkCommand({ core, url, fields, seconds, tokens, bodyFile, connections, timeout = 2 }) {
+  const shape = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', `${timeout}s`, '-s', script];
+  const words = [fields, tokens ?? '-', ...(bodyFile ? [bodyFile] : [])];
+  return ['taskset', ['-c', String(core), 'wrk', ...shape, url, '--', ...words]];
 }
 
 /** The same load from autocannon, which compares every body itself; the report has the shape of wrk's. */

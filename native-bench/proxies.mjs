@@ -1,7 +1,7 @@
 /**
  * Sluice, nginx and haproxy for plain proxying. Each serves the same two routes without an access log: /api/* goes to the
  * origin over kept connections, /hello is answered by the proxy itself. `files` are written to a folder of the proxy's own
- * before `command` is run there; `workers` is 1 unless the scenario says otherwise.
+ * before `command` is run there; `workers` is 1 unless the scenario says otherwise. `of`: another path of a proxy named before.
  */
 import { join } from 'node:path';
 import { caddy, nodePeers } from './peers.mjs';
@@ -132,10 +132,11 @@ export const scaled = [sluice, nginx, haproxy].flatMap((proxy) => [
 ]);
 /** One route among 10,000, beside two. */
 export const crowded = [sluice, { ...sluiceWith('10,000', MANY), against: 'sluice' }, nginx];
-/** What one limit by address costs, which is never reached. */
+const LIMITED =
+  '  - { id: limited, match: { paths: ["/limited/*"] }, upstream: origin, policies: { limit: [{ by: ip, rate: 1000000/s }] } }\n';
+/** What one limit by address costs, which is never reached: two routes of one process, since no two processes are alike. */
 export const limited = [
-  sluice,
-  { ...sluiceWith('sluice+limit', '', '{ limit: [{ by: ip, rate: 1000000/s }] }'), against: 'sluice' },
-  nginx,
+  sluiceWith('sluice', LIMITED),
+  { name: 'sluice+limit', of: 'sluice', path: '/limited/users', against: 'sluice' },
 ];
 export { HELLO };

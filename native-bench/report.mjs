@@ -22,6 +22,13 @@ export function ratio(rounds, name, other, column = 'cpuPerRequest') {
   return { median: median(each), least: Math.min(...each), most: Math.max(...each) };
 }
 
+/** As `ratio`, for what `name` costs more than `other`, in microseconds. */
+export function difference(rounds, name, other) {
+  if (rounds.length === 0 || !(name in rounds[0]) || !(other in rounds[0])) return undefined;
+  const each = rounds.map((round) => round[name].cpuPerRequest - round[other].cpuPerRequest);
+  return { median: median(each), least: Math.min(...each), most: Math.max(...each) };
+}
+
 /** Medians over the rounds, one row a proxy, with its ratio to `against[name]` (nginx unless told). */
 export function summarise(rounds, against = {}, column = 'cpuPerRequest') {
   return Object.entries(rounds[0] ?? {}).map(([name, first]) => {
@@ -62,6 +69,7 @@ const CPU = ['CPU us/req', 'cpuPerRequest', 1];
 /** Columns of each kind of scenario: heading, key, digits. */
 export const COLUMNS = {
   load: [CPU, ...RATIO, ['req/s', 'perSecond', 0], ...LATENCY],
+  slices: [CPU, ['us more', 'added', 2], ...RATIO, ['req/s', 'perSecond', 0]],
   rate: [['req/s', 'perSecond', 0], ...LATENCY, ...RATIO, CPU],
   idle: [
     ['worker MiB', 'worker', 1],

@@ -56,7 +56,7 @@ async function runScenario(name, { originPort, tokens }) {
     notes.push('Two cores only: the second worker shares its core with load and origin.');
   const { rounds, seconds } = options;
   const told = { title: scenario.title, kind: scenario.kind, seconds, ...result, missing, notes };
-  const how = ['load', 'rate'].includes(scenario.kind) ? ` (${rounds} rounds of ${seconds} s)` : '';
+  const how = ['load', 'slices', 'rate'].includes(scenario.kind) ? ` (${rounds} rounds of ${seconds} s)` : '';
   console.log(`${table(`${name}: ${scenario.title}${how}`, told)}\n`);
   if (options.saves) save(name, told);
   if (name === 'S1' && options.gate !== undefined) guard(result.rounds, options.gate);

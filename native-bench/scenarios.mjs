@@ -23,7 +23,7 @@ const NO_TOKEN = [
 export const scenarios = {
   S1: { ...api, title: 'proxying, browser-like request', field: everything },
   'S1-autocannon': { ...api, title: 'S1 under autocannon instead of wrk', tool: 'autocannon' },
-  'S1-limit': { ...api, title: 'S1 with and without a limit by address', field: limited },
+  'S1-limit': { ...api, title: 'S1 with and without a limit by address', kind: 'slices', field: limited },
   S2: {
     ...api,
     title: 'token verified, limited by user, logged',

@@ -25,6 +25,8 @@ export interface Exchange {
   /** Trace id, 32 hex digits. */
   readonly traceId: string;
   readonly route: RouteInfo;
+  /** When the hooks began to run, or to run on after one that had to wait; milliseconds of `performance.now()`. */
+  readonly walkedAt: number;
   /** Values of the matched pattern's parameters in order; a trailing `*` is the last one. */
   readonly params: readonly string[];
   readonly method: string;

@@ -44,6 +44,10 @@ export interface ReplyHead {
    * the call that handed over the head returns: it may lie in a buffer that the next read overwrites.
    */
   block(): Block;
+  /** As `block`, but for `lines`: those stay apart, for who writes them behind it. */
+  apart(): Block;
+  /** What `replace` put in, as long as it is not in the block. ASCII. */
+  readonly lines: string;
   /** Copies the bytes, so that the head may be used after that call. */
   keep(): void;
   /** First value of a field; `name` in lower case. */
@@ -55,7 +59,7 @@ export interface ReplyHead {
   remove(name: string): void;
   /**
    * Puts `lines` in the place of every field of those names (lower case), in one pass over the fields.
-   * @param lines `name: value\r\n…` of the gateway's own making: they are not checked.
+   * @param lines `name: value\r\n…` of the gateway's own making, in ASCII: they are not checked.
    */
   replace(names: readonly string[], lines: string): void;
 }

@@ -1,5 +1,5 @@
 import { fault } from '../contracts/fault.ts';
-import type { Block } from '../contracts/http.ts';
+import type { ReplyHead } from '../contracts/http.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { bodyFault } from '../pipeline/run.ts';
 import type { UwsResponse } from './uws-types.ts';
@@ -13,7 +13,10 @@ import type { UwsResponse } from './uws-types.ts';
 export const CORK_ROOM = 15_000;
 
 /** What is left of it beside a head. */
-export const roomBeside = (block: Block): number => CORK_ROOM - (block.to - block.from);
+export function roomBeside(head: ReplyHead): number {
+  const { from, to } = head.apart();
+  return CORK_ROOM - (to - from) - head.lines.length;
+}
 
 /** A head that does not fit would reach the client without its end: it is answered 502 instead. */
 export function refuseHead(x: Exchange): true {

@@ -11,7 +11,7 @@ import { endChunksByHand, EndedByHand, endHeadByHand } from './uws-by-hand.ts';
 import { CORK_ROOM, corked, corkedPieces, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading, rearm } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
-import { writeBlock } from './write-block.ts';
+import { writeFields } from './write-block.ts';
 
 const endBody = (io: UwsIo): void => io.bodyEnded();
 const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
@@ -141,7 +141,7 @@ export class UwsIo implements Source, Downstream, Corked {
     }
     let room = CORK_ROOM;
     if (this.#head !== null) {
-      room = roomBeside(this.#head.block());
+      room = roomBeside(this.#head);
       if (room < 0) return refuseHead(this.x);
       if (last && !this.#late && (this.length < 0 || !this.#ended)) return this.#writeLate(chunk);
       this.#byHand = !this.#ended || (this.length < 0 && !(last && chunk.length <= room));
@@ -201,12 +201,11 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#head = null;
     // 200 is what the addon writes by itself.
     if (status !== 200) res.writeStatus(statusLine(status));
-    const block = head.block();
-    writeBlock(res, block, this.#context.blockWrite);
+    writeFields(res, head, this.#context.blockWrite);
     if (isBodiless(this.x.method, status)) return this.#endBodiless(status, length);
     if (this.#byHand && last && chunk.length === 0) return this.#endBodiless(status, 0);
     this.x.bytesOut = chunk.length;
-    const whole = last && !this.#byHand && chunk.length <= roomBeside(block);
+    const whole = last && !this.#byHand && chunk.length <= roomBeside(head);
     if (this.#ends() && (!whole || this.x.closingOnly)) res.writeHeader('connection', 'close');
     if (whole) return this.#end(chunk, false);
     // Without this handler the addon forgets a connection's own time-out after a stalled write.

@@ -1,4 +1,4 @@
-import type { Block } from '../contracts/http.ts';
+import type { Block, ReplyHead } from '../contracts/http.ts';
 import type { UwsResponse } from './uws-types.ts';
 
 const LF = 10;
@@ -8,10 +8,19 @@ const COLON = 58;
 let lastName = new Uint8Array(0);
 
 /**
- * Writes a checked block `name: value\r\n…`: in one call where the addon takes all lines behind the first colon
- * as one value (`whole`, found by the self-test), else line by line.
+ * Writes the fields of a checked head: the block in one call where the addon takes all lines behind the first colon as
+ * one value (`whole`, found by the self-test), else line by line. Lines that stand apart are text, and stay text: to
+ * put them into the block would cost more than all else that is done to it.
  */
-export function writeBlock(res: UwsResponse, { bytes, from, to }: Block, whole: boolean): void {
+export function writeFields(res: UwsResponse, head: ReplyHead, whole: boolean): void {
+  writeBlock(res, whole ? head.apart() : head.block(), whole);
+  const { lines } = head;
+  if (lines === '') return;
+  const colon = lines.indexOf(':');
+  res.writeHeader(lines.slice(0, colon), lines.slice(colon + 2, -2));
+}
+
+function writeBlock(res: UwsResponse, { bytes, from, to }: Block, whole: boolean): void {
   for (let at = from; at < to;) {
     const end = whole ? to : bytes.indexOf(LF, at) + 1;
     const colon = at + nameLength(bytes, at);

@@ -19,6 +19,7 @@ export class BlockHead implements ReplyHead, Block {
   bytes: Uint8Array;
   from: number;
   to: number;
+  lines = '';
   /** Fields that were added and are not in the block yet. */
   #added = '';
   /** A name whose initial is not among these is not in the block. */
@@ -42,6 +43,14 @@ export class BlockHead implements ReplyHead, Block {
   }
 
   block(): Block {
+    if (this.lines !== '') {
+      this.#added += this.lines;
+      this.lines = '';
+    }
+    return this.apart();
+  }
+
+  apart(): Block {
     if (this.#added !== '') {
       this.#replace(append(this.#view(), this.#added));
       this.#added = '';
@@ -92,7 +101,7 @@ export class BlockHead implements ReplyHead, Block {
     this.block();
     if ((this.#initials & initialsOf(names)) !== 0 && holdsAny(this, names))
       for (const name of names) this.remove(name);
-    this.#added = lines;
+    this.lines = lines;
   }
 
   #view(): Uint8Array {

@@ -134,7 +134,7 @@ function ask(x: Exchange, limits: readonly Limit[], slot: Slot<Ledger>): Step {
     const limit = limits[i]!;
     if (limit.exempt !== null && limit.exempt.has(x.ip)) continue;
     if (ledger === undefined) x.set(slot, (ledger = new Ledger()));
-    const late = ledger.ask(chosen(limit, x.identity), limit.key(x));
+    const late = ledger.ask(chosen(limit, x.identity), limit.key(x), x.walkedAt);
     if (late !== null) (waiting ??= []).push(late);
   }
   if (ledger === undefined) return undefined;

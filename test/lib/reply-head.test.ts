@@ -36,6 +36,18 @@ describe('a head over bytes', () => {
     expect(textOf(head)).toMatch(/x-empty: 2\r\na: 1\r\n$/);
   });
 
+  test('lines put in by replace stand apart until the block is asked for, other fields do not', () => {
+    const head = headOf();
+    head.replace(['x-empty'], 'a: 1\r\nb: 2\r\n');
+    head.add('c', '3');
+    const { bytes, from, to } = head.apart();
+    expect(Buffer.from(bytes.subarray(from, to)).toString('latin1')).toMatch(/\r\nc: 3\r\n$/);
+    expect(head.lines).toBe('a: 1\r\nb: 2\r\n');
+    expect(head.get('b')).toBe('2');
+    expect(head.lines).toBe('');
+    expect(textOf(head)).toMatch(/\r\nc: 3\r\na: 1\r\nb: 2\r\n$/);
+  });
+
   test('set replaces all of a name, add keeps them, remove takes them; other lines stay as they came', () => {
     const head = headOf();
     head.set('set-cookie', 'c=3');

@@ -56,6 +56,7 @@ interface Modules {
     readonly median: (numbers: readonly number[]) => number;
     readonly percentile: (numbers: readonly number[], p: number) => number;
     readonly ratio: RatioOf;
+    readonly difference: RatioOf;
     readonly summarise: Summarise;
     readonly growth: (samples: readonly Sample[]) => number;
     readonly cells: (kind: string, row: Row) => readonly string[];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { load } from './modules.ts';
 
-const { cells, growth, median, percentile, ratio, summarise, table } = await load('report');
+const { cells, difference, growth, median, percentile, ratio, summarise, table } = await load('report');
 
 const run = (cpuPerRequest: number, more = {}) => ({
   cpuPerRequest,
@@ -30,6 +30,17 @@ test('a percentile is one of the numbers, and that part of them is not above it'
   const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
   expect([50, 99, 99.9, 100].map((p) => percentile(hundred, p))).toEqual([50, 99, 100, 100]);
   expect(percentile([7], 50)).toBe(7);
+});
+
+test('a difference is taken within each round, and is of those who took part', () => {
+  const rounds = [
+    { sluice: run(20), limited: run(21) },
+    { sluice: run(90), limited: run(93) },
+    { sluice: run(33), limited: run(35) },
+  ];
+  expect(difference(rounds, 'limited', 'sluice')).toEqual({ median: 2, least: 1, most: 3 });
+  expect(difference(rounds, 'limited', 'nginx')).toBeUndefined();
+  expect(difference([], 'limited', 'sluice')).toBeUndefined();
 });
 
 test('a ratio is taken within each round, so a slow round of all does not tell', () => {

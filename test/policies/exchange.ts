@@ -27,6 +27,7 @@ export function exchange(asked: Asked = {}): Exchange & { reply: ReplyHead | nul
   const { headers = [] } = asked;
   return {
     id: asked.id ?? 'req-1',
+    walkedAt: performance.now(),
     traceId: '0af7651916cd43dd8448eb211c80319c',
     route,
     params: asked.params ?? [],

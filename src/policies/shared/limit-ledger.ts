@@ -70,10 +70,12 @@ export class Ledger {
   told = false;
   #ended = false;
 
-  /** @returns The take, when the store has to be waited for. */
-  ask(tariff: Tariff, key: string): Promise<void> | null {
+  /**
+   * @param now `performance.now()`, or a little before it.
+   * @returns The take, when the store has to be waited for.
+   */
+  ask(tariff: Tariff, key: string, now: number): Promise<void> | null {
     const take = (this.last = new Take(tariff, key, this.last));
-    const now = performance.now();
     const verdict = tariff.bucket.take(key, tariff.cost);
     if (typeof verdict !== 'number') return verdict.then((late) => this.#late(take, late));
     take.answer(verdict, now);
