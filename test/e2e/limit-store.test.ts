@@ -4,7 +4,8 @@ import { startRedis } from '../support/redis.ts';
 
 const config = (url: string) => ({
   version: 1,
-  store: { kind: 'redis', url, nodes: 2 },
+  // A timeout that no stall of the machine reaches: each trouble is told once, and must be a real one.
+  store: { kind: 'redis', url, nodes: 2, timeout: '1s' },
   routes: [{ id: 'all', match: { paths: ['/*'] }, respond: { body: 'x' } }],
 });
 

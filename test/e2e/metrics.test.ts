@@ -31,7 +31,7 @@ async function start(more: object = {}): Promise<World> {
       ],
       routes: [
         { id: 'api', match: { paths: ['/api/*'] }, upstream: 'api' },
-        { id: 'brief', match: { paths: ['/api/never'] }, upstream: 'api', timeouts: { request: '100ms' } },
+        { id: 'brief', match: { paths: ['/api/never'] }, upstream: 'api', timeouts: { request: '400ms' } },
         {
           id: 'patient',
           match: { paths: ['/api/never'], methods: ['POST'] },
@@ -119,9 +119,9 @@ describe('metrics', () => {
       expect(metrics.sum(`${name}_count`)).toBe(total);
     }
     expect(metrics.sum('sluice_upstream_duration_seconds_count', { upstream: 'dead' })).toBe(1);
-    // The time-out took 100 ms, and they were the upstream's.
+    // The time-out took 400 ms, and they were the upstream's.
     const took = (name: string) => metrics.sum(`sluice_${name}_duration_seconds_sum`, { route: 'brief' });
-    expect(took('request')).toBeGreaterThan(0.09);
+    expect(took('request')).toBeGreaterThan(0.39);
     expect(took('gateway')).toBeLessThan(took('request') / 2);
   });
 

@@ -184,8 +184,9 @@ describe.each(EDGES)('on the %s edge', (edge) => {
     const { port, origin } = await start(edge, { more: { limits: { headerTimeout: '4s' } } });
     const client = await connect(port);
     const from = performance.now();
-    expect((await client.untilClosed(15_000)).toString('latin1')).not.toMatch(/HTTP/);
-    expect(performance.now() - from).toBeLessThan(12_000);
+    expect((await client.untilClosed(25_000)).toString('latin1')).not.toMatch(/HTTP/);
+    // Up to 8 s late on uws.
+    expect(performance.now() - from).toBeLessThan(4_000 + 8_000 + 5_000);
     expect(origin.requests).toHaveLength(0);
   });
 
