@@ -8,7 +8,7 @@ const PIECE = Buffer.alloc(1 << 20, 'x');
 
 const BIG = Buffer.alloc(LENGTH / 2, '0123456789abcdef\n');
 
-const limits = { bodyBytes: '100MB', bodyTimeout: '2s', idleTimeout: '4s' };
+const limits = { bodyBytes: '100MB', bodyTimeout: '1s', idleTimeout: '4s' };
 const small = { id: 'small', match: { paths: ['/small'] }, upstream: 'origin', bodyBytes: '1KB' };
 
 const BODIES: Record<string, string> = {
