@@ -51,14 +51,14 @@ describe.each(EDGES)('the door of the %s edge', (edge) => {
       for (let i = 0; i < 6; i++) statuses.push(await ask(gateway, '127.0.0.9'));
       return statuses;
     };
-    await expect.poll(six, { timeout: 8000, interval: 500 }).toEqual([0, 0, 0, 0, 0, 0]);
+    await expect.poll(six, { interval: 500 }).toEqual([0, 0, 0, 0, 0, 0]);
     expect(await ask(gateway, '127.0.0.2')).toBe(200);
     for (const client of held) {
       await client.send(GET);
       expect((await client.reply()).status).toBe(200);
       client.destroy();
     }
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 5000, interval: 200 }).toBe(200);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 200 }).toBe(200);
   });
 
   test('connectionsPerIp: trusted proxies may hold as many as they like', async () => {
@@ -89,9 +89,9 @@ test.each(EDGES)(
     expect(Number(reply.get('retry-after'))).toBe(3);
     expect(reply.get('content-type')).toBe('application/problem+json');
     await client.untilClosed();
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 2000, interval: 50 }).toBe(0);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 50 }).toBe(0);
     expect(await ask(gateway, '127.0.0.2')).toBe(200);
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 8000, interval: 250 }).toBe(200);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 250 }).toBe(200);
   },
 );
 

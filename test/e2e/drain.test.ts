@@ -33,7 +33,7 @@ test.each(['uws', 'node'])(
       ...(await steady(8, { port, path: '/api/x' })),
       ...(await steady(4, { port, path: '/own/x' })),
     ];
-    await expect.poll(() => clients.every(({ answers }) => answers.length > 3), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => clients.every(({ answers }) => answers.length > 3)).toBe(true);
     const idle = await connect(port);
     await idle.send(get('/own/x'));
     await idle.reply();
@@ -135,7 +135,7 @@ test('a second signal ends at once, workers too', async () => {
   expect(await gateway.exited).toBe(143);
   expect(performance.now() - from).toBeLessThan(3000);
   await client.untilClosed();
-  await expect.poll(() => pids.filter(isAlive), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 });
 
 test('a file that changes while the node drains changes nothing', async () => {

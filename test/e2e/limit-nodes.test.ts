@@ -38,7 +38,7 @@ async function start(precision: string, options: Options = {}) {
       startGateway({ config: config(ports[i] ?? redis.port, precision, options), workers: 2 }),
     ),
   );
-  await expect.poll(() => redis.cli('zcard', 'sluice:nodes'), { timeout: 10_000 }).toBe(`${NODES * 2}`);
+  await expect.poll(() => redis.cli('zcard', 'sluice:nodes')).toBe(`${NODES * 2}`);
   return { redis, gateways };
 }
 

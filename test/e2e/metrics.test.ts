@@ -61,9 +61,7 @@ const as = (method: string, path: string, ...fields: string[]): string =>
 async function leave(gateway: Gateway, path: string): Promise<void> {
   const client = await connect(gateway.port);
   await client.send(as('POST', path, 'Content-Length: 0'));
-  await expect
-    .poll(async () => (await scrape(gateway)).sum('sluice_active_requests'), { timeout: 5000 })
-    .toBe(1);
+  await expect.poll(async () => (await scrape(gateway)).sum('sluice_active_requests')).toBe(1);
   client.reset();
 }
 
@@ -224,7 +222,7 @@ describe('access log', () => {
       [get('/dead'), [...upstream, 'error'], { status: 502, error: 'connect_refused', route: 'dead' }],
     ];
     for (const [request] of cases) await ask(gateway, request);
-    await expect.poll(() => requests(gateway).length, { timeout: 5000 }).toBe(cases.length);
+    await expect.poll(() => requests(gateway).length).toBe(cases.length);
     for (const [request, fields, values] of cases) {
       const path = (values['path'] as string | undefined) ?? request.split(' ')[1]!.split('?')[0]!;
       const status = values['status'];
@@ -278,7 +276,7 @@ describe('access log', () => {
       get('/own', 'X-Request-Id: forged"\\', `traceparent: 00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`),
     ];
     for (const request of sent) await ask(gateway, request);
-    await expect.poll(() => requests(gateway).length, { timeout: 5000 }).toBe(sent.length);
+    await expect.poll(() => requests(gateway).length).toBe(sent.length);
     for (const text of gateway.output.trimEnd().split('\n')) {
       expect(() => JSON.parse(text) as unknown).not.toThrow();
       expect(text.length).toBeLessThan(4096);

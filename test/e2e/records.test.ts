@@ -57,7 +57,7 @@ test('a revocation counts in every worker when it is answered, and can be taken 
     next: null,
   });
   expect(await all('/session', cookie)).toEqual(new Set([401]));
-  await expect.poll(() => get(gateway, '/session', cookie), { timeout: 5_000 }).toBe(200);
+  await expect.poll(() => get(gateway, '/session', cookie)).toBe(200);
   for (const body of [{}, { jti: 'a', sub: 'b' }, { jti: '' }])
     expect((await admin(gateway, 'POST', '/revocations', body)).status).toBe(422);
   const said = gateway.lines.filter(({ msg }) => String(msg).includes('lost at a restart'));
@@ -90,7 +90,7 @@ test('a worker that is born later knows all of it', async () => {
   const [worker] = gateway.workers();
   process.kill(worker!, 'SIGKILL');
   await gateway.waitForLine(({ msg }) => msg === 'worker died');
-  await expect.poll(() => get(gateway, '/session', cookie).catch(() => 0), { timeout: 10_000 }).toBe(200);
+  await expect.poll(() => get(gateway, '/session', cookie).catch(() => 0)).toBe(200);
 });
 
 test('Redis: what one node makes or ends, the others know; an outage is survived', async () => {
@@ -139,7 +139,7 @@ test('Redis: a node that cannot know what is revoked is not ready, unless nobody
   await redis.start();
   redis.cli('hset', 'sluice:records:revocations', 'key alice/k1', keep);
   redis.cli('hset', 'sluice:records:consumers', 'alice', consumer);
-  await expect.poll(() => ready(fresh), { timeout: 10_000 }).toEqual([200, 'ready']);
+  await expect.poll(() => ready(fresh)).toEqual([200, 'ready']);
   expect(await get(fresh, '/key', key)).toBe(401);
 });
 

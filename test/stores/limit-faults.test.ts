@@ -81,7 +81,7 @@ describe('trouble', () => {
       expect(told).toEqual([expect.stringMatching(trouble.reason)]);
       expect(quantile(await waits(bucket, 300), 0.99)).toBeLessThan(10);
       await trouble.end(redis);
-      await expect.poll(() => told, { timeout: 5_000 }).toEqual([expect.anything(), null]);
+      await expect.poll(() => told).toEqual([expect.anything(), null]);
       const operations = stores[0]!.operations();
       const after = await waits(bucket, 200);
       expect(Math.max(...after)).toBeLessThan(BUDGET);
@@ -110,7 +110,7 @@ describe('trouble', () => {
     expect(allowed(verdicts)).toBe(5);
     await expect.poll(() => told).toEqual(['WRONGPASS']);
     redis.cli('config', 'set', 'requirepass', 'falsch');
-    await expect.poll(() => told, { timeout: 5_000 }).toEqual(['WRONGPASS', null]);
+    await expect.poll(() => told).toEqual(['WRONGPASS', null]);
     // What was let through without Redis is charged: 5 of 10 are left.
     await sleep(100);
     const more = await takes(20, () => bucket.take('k', 1));
@@ -132,7 +132,7 @@ describe('the limit while all Redis is away', () => {
     expect(admitted).toBeLessThanOrEqual(100);
     expect(admitted).toBeGreaterThan(80);
     redis.thaw();
-    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null)).toBe(true);
     await sleep(200);
     for (let i = 0; i < 60; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
     // A question of each process was on its way when Redis froze: it is counted there too when Redis goes on.
@@ -180,9 +180,7 @@ describe('the limit while all Redis is away', () => {
         expect(turns.length + during).toBeLessThanOrEqual(most);
         expect(most).toBeLessThanOrEqual(LIMIT + (turns.length * 2) / 3);
         redis.thaw();
-        await expect
-          .poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 })
-          .toBe(true);
+        await expect.poll(() => stores.every(({ told }) => told.at(-1) === null)).toBe(true);
       }
     },
   );
@@ -199,9 +197,7 @@ describe('the limit while all Redis is away', () => {
       for (let i = 0; i < 3 * amount + 9; i++) admitted += allowed([await buckets[i % 3]!.take('k', 1)]);
       expect(admitted).toBe(amount);
       redis.thaw();
-      await expect
-        .poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 })
-        .toBe(true);
+      await expect.poll(() => stores.every(({ told }) => told.at(-1) === null)).toBe(true);
     }
   });
 
@@ -215,18 +211,16 @@ describe('the limit while all Redis is away', () => {
     expect(admitted).toBeLessThanOrEqual(11);
     for (let i = 0; i < 6; i++) buckets[0]!.give('k', 1);
     redis.thaw();
-    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => stores.every(({ told }) => told.at(-1) === null)).toBe(true);
     // Both processes have said again what they hold: 5 in flight, so 5 more.
     await expect
-      .poll(
-        () =>
-          Number(
-            redis
-              .cli('hvals', 'sluice:c:{r/l:k}')
-              .split('\n')
-              .reduce((sum, lane) => sum + Number(lane.split(':')[0]), 0),
-          ),
-        { timeout: 5_000 },
+      .poll(() =>
+        Number(
+          redis
+            .cli('hvals', 'sluice:c:{r/l:k}')
+            .split('\n')
+            .reduce((sum, lane) => sum + Number(lane.split(':')[0]), 0),
+        ),
       )
       .toBe(admitted - 6);
   });
