@@ -63,7 +63,7 @@ export class Rules {
     const { from, until } = span;
     const algorithm = header.alg as string;
     const kid = header.kid as string | undefined;
-    // No spread: V8 would make five new hidden classes for each such object, which live until a full collection.
+    // No spread: V8 would make new hidden classes for every token, which live until a full collection.
     return this.#issuers
       .filter((each) => each.name === claims.iss && each.allows(algorithm) && each.isFor(claims))
       .map((issuer) => ({ from, until, issuer, algorithm, kid, claims }));
