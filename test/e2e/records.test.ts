@@ -156,6 +156,28 @@ test('Redis: what was said of a consumer is taken back on every node', async () 
   await expect.poll(status).toBe(200);
 });
 
+test('Redis: one that restarts empty takes with it all that the API has said, revocations too', async () => {
+  const redis = await startRedis();
+  const { key, hash } = newKey();
+  const consumers = [{ id: 'bob', keys: [{ id: 'k1', hash }] }];
+  const gateway = await startGateway({
+    config: { ...config({ kind: 'redis', url: redis.url }), consumers },
+  });
+  const ofFile = { 'x-api-key': key };
+  const { key: ofApi, cookie } = await fill(gateway);
+  await admin(gateway, 'POST', '/revocations', { key: 'bob/k1' });
+  const seen = async () => [
+    await get(gateway, '/key', ofFile),
+    await get(gateway, '/key', ofApi),
+    await get(gateway, '/session', cookie),
+  ];
+  expect(await seen()).toEqual([401, 200, 200]);
+  await redis.kill();
+  expect(await seen()).toEqual([401, 200, 200]);
+  await redis.start();
+  await expect.poll(seen).toEqual([200, 401, 401]);
+});
+
 test('Redis: a revocation reaches the other node, under load, within 100 ms', async () => {
   const redis = await startRedis();
   const store = { kind: 'redis', url: redis.url };
