@@ -8,6 +8,7 @@ import { jwtOptions, type JwtOptions } from './jwt-options.ts';
 import type { VerifyKey } from './keys.ts';
 import { INVALID, Rules, type Candidate } from './rules.ts';
 import { TokenCache, type Known } from './token-cache.ts';
+import { digestOf } from './token-digest.ts';
 
 /** JSON Web Tokens in compact form (RFC 7519), checked by the advice of RFC 8725. */
 export const jwt: Authenticator<JwtOptions> = {
@@ -61,8 +62,6 @@ class Judge {
   readonly #rules: Rules;
   readonly #cache: TokenCache;
   readonly #services: AuthServices;
-  /** Tokens that are being checked: whoever brings the same text waits for the same answer. */
-  readonly #running = new Map<string, Promise<AuthVerdict>>();
 
   constructor(id: string, rules: Rules, cache: TokenCache, services: AuthServices) {
     this.#id = id;
@@ -75,27 +74,32 @@ class Judge {
     const now = Date.now();
     const known = this.#cache.find(this.#id, token);
     if (known !== undefined && counts(known, now)) return known.verdict;
-    if (this.#cache.isRefused(this.#id, token, now)) return INVALID;
+    const digest = digestOf(this.#id, token);
+    if (this.#cache.refused.has(digest, now)) return INVALID;
     const candidates = this.#rules.candidates(token, now);
     if (candidates.length === 0) return INVALID;
-    let verdict = this.#running.get(token);
-    if (verdict === undefined) {
-      verdict = this.#prove(token, candidates).finally(() => this.#running.delete(token));
-      this.#running.set(token, verdict);
-    }
+    const running = this.#cache.running.find(digest);
+    if (running !== null) return running;
+    const verdict = this.#prove(token, digest, candidates);
+    this.#cache.running.add(digest, verdict);
     return verdict;
   }
 
-  async #prove(token: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
+  /** Runs on at least until the caller has noted that it does. */
+  async #prove(token: string, digest: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
     let verdict: AuthVerdict = INVALID;
-    for (const candidate of candidates) {
-      verdict = await this.#proveOne(token, candidate);
-      if (verdict !== INVALID) break;
+    try {
+      for (const candidate of candidates) {
+        verdict = await this.#proveOne(token, digest, candidate);
+        if (verdict !== INVALID) break;
+      }
+    } finally {
+      this.#cache.running.remove(digest);
     }
     return verdict;
   }
 
-  async #proveOne(token: string, candidate: Candidate): Promise<AuthVerdict> {
+  async #proveOne(token: string, digest: string, candidate: Candidate): Promise<AuthVerdict> {
     const keys = await keysFor(candidate);
     if (keys === null) return NO_KEYS;
     for (const key of keys) {
@@ -104,7 +108,7 @@ class Judge {
       if (good && key.live) return this.#accept(token, key, candidate);
     }
     const [key] = keys;
-    if (key !== undefined) this.#refuse(token, key);
+    if (key !== undefined) this.#cache.refused.add(digest, key, Date.now() + REFUSED_MS);
     return INVALID;
   }
 
@@ -114,10 +118,6 @@ class Judge {
     const known: Known = { token, key, from, until, verdict };
     this.#cache.accept(this.#id, known);
     return counts(known, Date.now()) ? verdict : INVALID;
-  }
-
-  #refuse(token: string, key: VerifyKey): void {
-    this.#cache.refuse(this.#id, token, key, Date.now() + REFUSED_MS);
   }
 }
 

@@ -1,7 +1,6 @@
-import { hash } from 'node:crypto';
 import type { VerifyKey } from './keys.ts';
+import { SLOTS, slotOf } from './token-digest.ts';
 
-const SLOTS = 4_096;
 /** Hex digits of a number that holds them exactly. */
 const DIGITS = 13;
 
@@ -15,22 +14,17 @@ export class RefusedTokens {
   readonly #low = new Float64Array(SLOTS);
   readonly #until = new Float64Array(SLOTS);
   readonly #keys = new Array<VerifyKey | null>(SLOTS).fill(null);
-  #used = false;
 
-  /** Whether that text was refused by a key that still counts, at `now` in milliseconds since 1970. */
-  has(text: string, now: number): boolean {
-    if (!this.#used) return false;
-    const digest = digestOf(text);
+  /** Whether the token of that digest was refused by a key that still counts, at `now` in milliseconds since 1970. */
+  has(digest: string, now: number): boolean {
     const slot = slotOf(digest);
     if (now >= this.#until[slot]! || this.#keys[slot]?.live !== true) return false;
     return this.#high[slot] === part(digest, 0) && this.#low[slot] === part(digest, 1);
   }
 
   /** Remembers it until `until`, as long as `key` counts. */
-  add(text: string, key: VerifyKey, until: number): void {
-    const digest = digestOf(text);
+  add(digest: string, key: VerifyKey, until: number): void {
     const slot = slotOf(digest);
-    this.#used = true;
     this.#high[slot] = part(digest, 0);
     this.#low[slot] = part(digest, 1);
     this.#until[slot] = until;
@@ -38,7 +32,5 @@ export class RefusedTokens {
   }
 }
 
-const digestOf = (text: string): string => hash('sha256', text, 'hex');
 const part = (digest: string, number: number): number =>
   parseInt(digest.slice(number * DIGITS, (number + 1) * DIGITS), 16);
-const slotOf = (digest: string): number => parseInt(digest.slice(-3), 16);

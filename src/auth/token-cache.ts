@@ -3,6 +3,7 @@ import type { Fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { VerifyKey } from './keys.ts';
 import { RefusedTokens } from './refused-tokens.ts';
+import { RunningChecks } from './running-checks.ts';
 
 /** What is known of one accepted token text under one set of rules. */
 export interface Known {
@@ -21,8 +22,9 @@ const TAIL = 43;
 const OVERHEAD = 700;
 
 const ACCEPTED = { entries: 20_000, bytes: 32 * 1024 * 1024 };
+
 /**
- * Verdicts on tokens, of all rules of a process. An entry is found by rules and the end of the token, and counts
+ * Verdicts on tokens, of all rules of a process. An accepted one is found by rules and the end of the token, and counts
  * only when the whole text is the same: hashing a whole token would cost more than the rest of the look-up.
  */
 export class TokenCache {
@@ -32,7 +34,8 @@ export class TokenCache {
     sizeCalculation: ({ token }) => token.length + OVERHEAD,
   });
   /** Apart: a flood of forged tokens pushes out other forged tokens and never a good one. */
-  readonly #refused = new RefusedTokens();
+  readonly refused = new RefusedTokens();
+  readonly running = new RunningChecks();
 
   /** @param rules Text that stands for one set of rules, and for no other. */
   find(rules: string, token: string): Known | undefined {
@@ -42,14 +45,5 @@ export class TokenCache {
 
   accept(rules: string, known: Known): void {
     this.#accepted.set(rules + known.token.slice(-TAIL), known);
-  }
-
-  /** Whether the signature was found to be bad, by a key that still counts. */
-  isRefused(rules: string, token: string, now: number): boolean {
-    return this.#refused.has(rules + token, now);
-  }
-
-  refuse(rules: string, token: string, key: VerifyKey, until: number): void {
-    this.#refused.add(rules + token, key, until);
   }
 }

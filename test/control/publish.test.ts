@@ -113,9 +113,9 @@ test('a configuration that kills every worker is refused, and the node recovers 
 });
 
 test('a worker that does not answer in time refuses, and its late answer is no vote for the next one', async () => {
-  const { publisher } = await serving(2, 1_000);
-  const refused = await publisher.publish(configFor(port, 'hang_1_1500'));
-  expect(refused).toEqual({ ok: false, why: 'worker 1 did not prepare it within 1000 ms' });
+  const { publisher } = await serving(2, 3_000);
+  const refused = await publisher.publish(configFor(port, 'hang_1_4500'));
+  expect(refused).toEqual({ ok: false, why: 'worker 1 did not prepare it within 3000 ms' });
   expect(await publisher.publish(configFor(port, 'refuse_1'))).toMatchObject({
     ok: false,
     why: 'worker 1 refuses it: no such thing',

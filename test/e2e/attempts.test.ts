@@ -31,15 +31,19 @@ describe.each(EDGES)('retries (%s edge)', (edge) => {
     gateway = await startProxy(
       edge,
       joined([
-        through('pair', 0, { ...urls(bad.port, good.port), retry, timeouts: { firstByte: '200ms' } }),
+        through('pair', 0, { ...urls(bad.port, good.port), retry, timeouts: { firstByte: '500ms' } }),
         through('three', 0, {
           ...urls(bad.port, await freePort(), good.port),
           retry: { ...retry, attempts: 3 },
-          timeouts: { firstByte: '200ms' },
         }),
         through('short', bad.port, {
-          retry: { ...retry, attempts: 10, backoff: '100ms' },
-          timeouts: { firstByte: '100ms', request: '350ms' },
+          retry: { ...retry, attempts: 10, backoff: '10ms' },
+          timeouts: { firstByte: '500ms', request: '1600ms' },
+        }),
+        // Its tries outlast every test: each wait is random, but nine of them are not all short.
+        through('long', bad.port, {
+          retry: { ...retry, attempts: 10, backoff: '20s' },
+          timeouts: { request: '1h' },
         }),
       ]),
     );
@@ -85,10 +89,9 @@ describe.each(EDGES)('retries (%s edge)', (edge) => {
 
   test('timeouts.request bounds all tries together', async () => {
     bad.fault = 'stalls';
-    const began = performance.now();
     const reply = await ask(gateway, get('/short/a'));
     expect(reply.status).toBe(504);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    // Ten would take five seconds.
     const { attempts } = await gateway.waitForRequest({ path: '/short/a' });
     expect(attempts).toBeGreaterThan(1);
     expect(attempts).toBeLessThan(5);
@@ -97,10 +100,10 @@ describe.each(EDGES)('retries (%s edge)', (edge) => {
   test('a client that leaves during a back-off ends it', async () => {
     bad.fault = 'unavailable';
     const client = await connect(gateway.port);
-    await client.send(get('/short/left'));
-    await expect.poll(() => bad.seen.includes('GET /short/left')).toBe(true);
+    await client.send(get('/long/left'));
+    await expect.poll(() => bad.seen.includes('GET /long/left')).toBe(true);
     client.destroy();
-    expect(await gateway.waitForRequest({ path: '/short/left' })).toMatchObject({ status: 499 });
+    expect(await gateway.waitForRequest({ path: '/long/left' })).toMatchObject({ status: 499 });
     await expectMetric(gateway, 'sluice_active_requests', {}, 0);
   });
 });
@@ -119,13 +122,15 @@ test('the budget ends a storm of retries', async () => {
         .on('error', reject)
         .end();
     });
+  const began = performance.now();
   for (let i = 0; i < 60; i++) await Promise.all(Array.from({ length: 32 }, one));
+  const seconds = (performance.now() - began) / 1000;
   agent.destroy();
-  // The floor of ten a second over a window of ten seconds, or a tenth of the traffic.
+  // The floor of ten a second over a window of ten seconds, and a tenth of the traffic.
   await expect.poll(() => metric(gateway, 'sluice_upstream_requests_total')).toBeGreaterThanOrEqual(1920);
   const retries = await metric(gateway, 'sluice_retries_total');
   expect(retries).toBeGreaterThan(90);
-  expect(retries).toBeLessThan(420);
+  expect(retries).toBeLessThan(400 + 10 * seconds);
 }, 60_000);
 
 test('of 10,000 POSTs through failing targets none is seen twice', { timeout: 90_000 }, async () => {
@@ -177,14 +182,16 @@ test('of 10,000 POSTs through failing targets none is seen twice', { timeout: 90
   expect(statuses.get(200)).toBeGreaterThan(5_000);
   expect(statuses.get(502)).toBeGreaterThan(500);
   // Those that met the closed port were tried again.
-  await expect.poll(() => metric(gateway, 'sluice_retries_total'), { timeout: 5_000 }).toBeGreaterThan(1_000);
+  await expect.poll(() => metric(gateway, 'sluice_retries_total')).toBeGreaterThan(1_000);
 });
 
 test('a hedge answers for a target that is slow; a slow POST has none', async () => {
+  // So long that a machine that stalls does not make up for it.
+  const SLOW = 1_500;
   let slowed = 0;
   const slow = await startOrigin((_, response) => {
     slowed++;
-    setTimeout(() => response.end('slow'), 600);
+    setTimeout(() => response.end('slow'), SLOW);
   });
   const quick = await startOrigin((_, response) => void response.end('quick'));
   const gateway = await startProxy(
@@ -196,7 +203,7 @@ test('a hedge answers for a target that is slow; a slow POST has none', async ()
   for (let i = 0; i < 8; i++) bodies.push(String((await ask(gateway, get('/o/a'))).body));
   // Hedges are a share of the traffic, so not every slow one has one.
   expect(bodies.filter((body) => body === 'quick').length).toBeGreaterThan(5);
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(4 * SLOW);
   expect(slowed).toBeGreaterThan(2);
   expect(await gateway.waitForRequest({ attempts: 2 })).toMatchObject({ target: `127.0.0.1:${quick.port}` });
   await expect

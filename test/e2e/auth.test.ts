@@ -147,7 +147,7 @@ describe('key', () => {
   });
 
   test('rotation: both keys while both are good, then the new one alone', async () => {
-    const expires = new Date(Date.now() + 1500).toISOString();
+    const expires = new Date(Date.now() + 4_000).toISOString();
     const short = await admin('POST', '/consumers/alice/keys', { id: 'short', expires });
     const long = await admin('POST', '/consumers/alice/keys', { id: 'long' });
     expect([short.status, long.status]).toEqual([201, 201]);
@@ -207,23 +207,20 @@ describe('sessions', () => {
   });
 
   test('it ends when it is idle for too long, and not while it is used', async () => {
-    const id = await begin({ user: 'u-2', idle: '1s', ttl: '3s' });
+    const id = await begin({ user: 'u-2', idle: '2s', ttl: '1h' });
     const startedAt = Date.now();
     const status = async () => (await ask('/session', { cookie: `sid=${id}` })).status;
-    while (Date.now() - startedAt < 2_000) {
+    while (Date.now() - startedAt < 3_000) {
       expect(await status()).toBe(200);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await expect.poll(status, { timeout: 4_000, interval: 1_200 }).toBe(401);
+    await expect.poll(status, { interval: 2_200 }).toBe(401);
   });
 
   test('it ends however busy it is', async () => {
     const id = await begin({ user: 'u-3', ttl: '1s' });
     await expect
-      .poll(async () => (await ask('/session', { cookie: `sid=${id}` })).status, {
-        timeout: 4_000,
-        interval: 50,
-      })
+      .poll(async () => (await ask('/session', { cookie: `sid=${id}` })).status, { interval: 50 })
       .toBe(401);
   });
 

@@ -14,7 +14,8 @@ async function ask(gateway: Gateway, path: string, method = 'GET') {
   return client.reply(method);
 }
 
-const RULES = { minRequests: 5, window: '10s', open: '1s', halfOpen: 2 };
+/** Open for longer than a machine stalls: what is asked meanwhile must not be a probe. */
+const RULES = { minRequests: 5, window: '10s', open: '3s', halfOpen: 2 };
 
 describe('a breaker that two workers share', () => {
   let origin: FaultOrigin;
@@ -38,7 +39,7 @@ describe('a breaker that two workers share', () => {
     origin.fault = 'none';
   });
 
-  test('opens for both, and closes for both after two good probes', { timeout: 20_000 }, async () => {
+  test('opens for both, and closes for both after two good probes', async () => {
     const target = `127.0.0.1:${origin.port}`;
     origin.fault = 'unavailable';
     for (let i = 0; i < 5; i++) expect((await ask(gateway, '/o/fail')).status).toBe(503);
@@ -59,9 +60,7 @@ describe('a breaker that two workers share', () => {
     await expectMetric(gateway, 'sluice_breaker_state', { upstream: 'o', target }, 2);
 
     origin.fault = 'none';
-    await expect
-      .poll(() => ask(gateway, '/o/back').then(({ status }) => status), { timeout: 5_000 })
-      .toBe(200);
+    await expect.poll(() => ask(gateway, '/o/back').then(({ status }) => status)).toBe(200);
     for (let i = 0; i < 10; i++) expect((await ask(gateway, '/o/back')).status).toBe(200);
     await expectMetric(gateway, 'sluice_breaker_state', { upstream: 'o' }, 0);
   });
@@ -164,15 +163,9 @@ test('half-open lets exactly as many probes through as it may, whoever asks', as
   }
   const others = await Promise.all(Array.from({ length: 20 }, () => connect(gateway.port)));
   for (const client of others) await client.send(get('/o/probe'));
-  const refused = await Promise.all(
-    others.map((client) =>
-      client.reply('GET', 700).then(
-        ({ status }) => status,
-        () => 0,
-      ),
-    ),
-  );
-  expect(refused.filter((status) => status === 503).length).toBeGreaterThanOrEqual(19);
+  // One of these may be the second probe, which is not answered.
+  const refused = () => others.filter(({ received }) => received.includes('HTTP/1.1 503 ')).length;
+  await expect.poll(refused).toBeGreaterThanOrEqual(19);
   expect(origin.seen.filter((line) => line === 'GET /o/probe')).toHaveLength(2);
   for (const client of [...clients, ...others]) client.destroy();
 });
@@ -199,24 +192,21 @@ test(
     for (let i = 0; i < 5; i++) await ask(gateway, '/o/fail');
     origin.fault = 'stalls';
     let holder = await connect(gateway.port);
+    let began = 0;
     for (;;) {
+      began = performance.now();
       await holder.send(get('/o/probe'));
-      await expect
-        .poll(() => origin.seen.length > 5 || holder.received.length > 0, { timeout: 3_000 })
-        .toBe(true);
+      await expect.poll(() => origin.seen.length > 5 || holder.received.length > 0).toBe(true);
       if (origin.seen.length > 5) break;
       holder = await connect(gateway.port);
     }
-    const began = performance.now();
     const worker = ownerOf(gateway.port, holder.socket.localPort!, gateway.workers());
     process.kill(worker!, 'SIGKILL');
     origin.fault = 'none';
     await expect.poll(() => gateway.workers().includes(worker!)).toBe(false);
     expect((await ask(gateway, '/o/after')).status).toBe(503);
     expect(origin.seen).toHaveLength(6);
-    await expect
-      .poll(() => ask(gateway, '/o/back').then(({ status }) => status), { timeout: 15_000 })
-      .toBe(200);
+    await expect.poll(() => ask(gateway, '/o/back').then(({ status }) => status)).toBe(200);
     expect(performance.now() - began).toBeGreaterThan(4_500);
     for (let i = 0; i < 10; i++) expect((await ask(gateway, '/o/back')).status).toBe(200);
     await expectMetric(gateway, 'sluice_breaker_state', { upstream: 'o' }, 0);

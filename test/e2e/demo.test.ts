@@ -76,7 +76,7 @@ function paste(line: string): Promise<string> {
 
 async function assertGone(pids: readonly number[], ports: readonly number[]): Promise<void> {
   expect(pids.length).toBeGreaterThan(1);
-  await expect.poll(() => pids.filter(isAlive), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
   for (const port of ports) await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
 }
 

@@ -51,14 +51,14 @@ describe.each(EDGES)('the door of the %s edge', (edge) => {
       for (let i = 0; i < 6; i++) statuses.push(await ask(gateway, '127.0.0.9'));
       return statuses;
     };
-    await expect.poll(six, { timeout: 8000, interval: 500 }).toEqual([0, 0, 0, 0, 0, 0]);
+    await expect.poll(six, { interval: 500 }).toEqual([0, 0, 0, 0, 0, 0]);
     expect(await ask(gateway, '127.0.0.2')).toBe(200);
     for (const client of held) {
       await client.send(GET);
       expect((await client.reply()).status).toBe(200);
       client.destroy();
     }
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 5000, interval: 200 }).toBe(200);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 200 }).toBe(200);
   });
 
   test('connectionsPerIp: trusted proxies may hold as many as they like', async () => {
@@ -77,7 +77,7 @@ describe.each(EDGES)('the door of the %s edge', (edge) => {
 test.each(EDGES)(
   'requestsPerIp on the %s edge: who asks too much is banned on every worker, for a while',
   async (edge) => {
-    const requestsPerIp = { rate: '20/s', ban: '3s' };
+    const requestsPerIp = { rate: '20/s', ban: '5s' };
     const gateway = await start(edge, { requestsPerIp });
     using client = await connect(gateway.port, { from: '127.0.0.9' });
     let reply;
@@ -86,12 +86,12 @@ test.each(EDGES)(
       reply = await client.reply();
     } while (reply.status === 200);
     expect(reply.status).toBe(429);
-    expect(Number(reply.get('retry-after'))).toBe(3);
+    expect(Number(reply.get('retry-after'))).toBe(5);
     expect(reply.get('content-type')).toBe('application/problem+json');
     await client.untilClosed();
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 2000, interval: 50 }).toBe(0);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 50 }).toBe(0);
     expect(await ask(gateway, '127.0.0.2')).toBe(200);
-    await expect.poll(() => ask(gateway, '127.0.0.9'), { timeout: 8000, interval: 250 }).toBe(200);
+    await expect.poll(() => ask(gateway, '127.0.0.9'), { interval: 250 }).toBe(200);
   },
 );
 

@@ -21,7 +21,11 @@ const draining = (gateway: Gateway) => gateway.waitForLine(({ msg }) => msg === 
 test.each(['uws', 'node'])(
   'under load not one request on a standing connection is lost (%s edge)',
   async (edge) => {
-    const origin = await startOrigin((_, response) => setTimeout(() => response.end('ok'), 20));
+    const held: (() => void)[] = [];
+    const origin = await startOrigin(({ url }, response) => {
+      if (url === '/api/held') held.push(() => response.end('held'));
+      else setTimeout(() => response.end('ok'), 20);
+    });
     const gateway = await startGateway({
       config: config(origin.url),
       workers: 2,
@@ -33,15 +37,21 @@ test.each(['uws', 'node'])(
       ...(await steady(8, { port, path: '/api/x' })),
       ...(await steady(4, { port, path: '/own/x' })),
     ];
-    await expect.poll(() => clients.every(({ answers }) => answers.length > 3), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => clients.every(({ answers }) => answers.length > 3)).toBe(true);
     const idle = await connect(port);
     await idle.send(get('/own/x'));
     await idle.reply();
+    // So many that each worker has some in flight, and ends only when this test says so.
+    const waiting = await Promise.all(Array.from({ length: 12 }, () => connect(port)));
+    for (const client of waiting) await client.send(get('/api/held'));
+    await expect.poll(() => held.length).toBe(waiting.length);
     process.kill(gateway.pid, 'SIGTERM');
     await draining(gateway);
     // On its way when the listener closed: the connection is idle, and about to be closed.
     await idle.send(get('/own/late'));
     expect(await idle.reply()).toMatchObject({ status: 200 });
+    for (const answer of held) answer();
+    for (const client of waiting) expect(await client.reply()).toMatchObject({ status: 200 });
     await Promise.all(clients.map((client) => client.ended()));
     expect(failuresOf(clients)).toEqual([]);
     expect(clients.every(({ dismissed }) => dismissed)).toBe(true);
@@ -53,7 +63,7 @@ test.each(['uws', 'node'])(
 );
 
 test('drainDelay: readiness turns at once, requests and new connections are served until it is over', async () => {
-  const DELAY = 700;
+  const DELAY = 2_500;
   const origin = await startOrigin();
   const gateway = await startGateway({
     config: config(origin.url, { drainDelay: `${DELAY}ms` }),
@@ -61,9 +71,9 @@ test('drainDelay: readiness turns at once, requests and new connections are serv
   });
   expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
   const kept = await steady(2, { port: gateway.port, path: '/api/x' });
+  const from = performance.now();
   process.kill(gateway.pid, 'SIGTERM');
   await draining(gateway);
-  const from = performance.now();
   const ready = await fetch(`${gateway.adminUrl}/readyz`);
   expect([ready.status, await ready.json()]).toMatchObject([503, { status: 'draining' }]);
   expect((await fetch(`${gateway.adminUrl}/livez`)).status).toBe(200);
@@ -76,8 +86,8 @@ test('drainDelay: readiness turns at once, requests and new connections are serv
     served += 1;
   }
   const open = performance.now() - from;
-  expect(open).toBeGreaterThan(DELAY * 0.8);
-  expect(open).toBeLessThan(DELAY + 3000);
+  expect(open).toBeGreaterThan(DELAY);
+  expect(open).toBeLessThan(DELAY + 5000);
   expect(served).toBeGreaterThan(5);
   await Promise.all(kept.map((client) => client.ended()));
   expect(failuresOf(kept)).toEqual([]);
@@ -92,7 +102,7 @@ test('an idle node ends at once, with idle connections soon', async () => {
   await idle.reply();
   const from = performance.now();
   expect(await gateway.stop()).toBe(0);
-  expect(performance.now() - from).toBeLessThan(5000);
+  expect(performance.now() - from).toBeLessThan(10_000);
   expect((await idle.untilClosed()).length).toBe(0);
 });
 
@@ -106,7 +116,7 @@ test('what takes longer than `drain` is cut, and the exit code is still 0', asyn
   const from = performance.now();
   expect(await gateway.stop()).toBe(0);
   expect(performance.now() - from).toBeGreaterThan(250);
-  expect(performance.now() - from).toBeLessThan(5000);
+  expect(performance.now() - from).toBeLessThan(10_000);
   expect((await client.untilClosed()).toString()).toBe('');
   expect(pids.filter(isAlive)).toEqual([]);
 });
@@ -133,14 +143,14 @@ test('a second signal ends at once, workers too', async () => {
   const from = performance.now();
   process.kill(gateway.pid, 'SIGTERM');
   expect(await gateway.exited).toBe(143);
-  expect(performance.now() - from).toBeLessThan(3000);
+  expect(performance.now() - from).toBeLessThan(10_000);
   await client.untilClosed();
-  await expect.poll(() => pids.filter(isAlive), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 });
 
 test('a file that changes while the node drains changes nothing', async () => {
   const origin = await startOrigin();
-  const gateway = await startGateway({ config: config(origin.url, { drainDelay: '600ms' }) });
+  const gateway = await startGateway({ config: config(origin.url, { drainDelay: '2500ms' }) });
   process.kill(gateway.pid, 'SIGTERM');
   await draining(gateway);
   process.kill(gateway.pid, 'SIGHUP');

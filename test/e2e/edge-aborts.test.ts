@@ -61,9 +61,7 @@ async function leave(edge: EdgeUnderTest, stage: Stage, go: (client: RawClient) 
   if (stage.bytes !== '') await client.send(stage.bytes);
   if (stage.until !== undefined) {
     await expect
-      .poll(() => edge.origin.requests.slice(before).some(({ url }) => url === stage.until), {
-        timeout: PATIENCE,
-      })
+      .poll(() => edge.origin.requests.slice(before).some(({ url }) => url === stage.until))
       .toBe(true);
   }
   if (stage.reading) {
@@ -105,7 +103,7 @@ describeEdges('rules 8 and 9: clients that leave harm nobody', { answer }, (edge
     const client = await edge.connect();
     const before = edge.origin.requests.length;
     await client.send(head('POST /never', 'Content-Length: 10') + 'hello');
-    await expect.poll(() => edge.origin.requests.length, { timeout: PATIENCE }).toBe(before + 1);
+    await expect.poll(() => edge.origin.requests.length).toBe(before + 1);
     client.reset();
     await expect(edge.origin.requests.at(-1)!.body).rejects.toThrow();
     await edge.gateway.waitForLine((line) => line['status'] === 499 && line['path'] === '/never', PATIENCE);
@@ -116,17 +114,13 @@ describe.each(['SIGSEGV', 'SIGABRT'] as const)('rule 13: a worker that dies of %
   describeEdges('comes back', { answer }, (edge) => {
     test('and the node serves again', async () => {
       process.kill(edge.worker, signal);
+      await expect.poll(() => edge.gateway.workers().filter((pid) => pid !== edge.worker)).toHaveLength(1);
       await expect
-        .poll(() => edge.gateway.workers().filter((pid) => pid !== edge.worker), { timeout: PATIENCE })
-        .toHaveLength(1);
-      await expect
-        .poll(
-          () =>
-            fetch(`${edge.gateway.url}/ok`).then(
-              ({ status }) => status,
-              () => 0,
-            ),
-          { timeout: PATIENCE },
+        .poll(() =>
+          fetch(`${edge.gateway.url}/ok`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
         )
         .toBe(200);
       edge.worker = edge.gateway.workers()[0]!;

@@ -22,7 +22,7 @@ const answer: RequestListener = (request, response) => {
   request.resume().on('end', () => response.end(request.url));
 };
 
-const limits = { headerTimeout: '1s', bodyTimeout: '1s' };
+const limits = { headerTimeout: '3s', bodyTimeout: '3s' };
 
 describeEdges('what the edges do differently', { answer, limits }, (edge) => {
   test.each(DIFFERENCES)('$uws | $node', (row) => row.prove(edge));

@@ -165,7 +165,7 @@ const slow = () =>
       : 'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n';
     setTimeout(() => socket.write(text), 5000);
   });
-const limits = { headerTimeout: '1s', idleTimeout: '1s' };
+const limits = { headerTimeout: '2s', idleTimeout: '2s' };
 
 describeEdges('an idle connection', { origin: slow, limits }, (edge) => {
   test('is closed after a reply without body too that came later than that', async () => {
@@ -182,11 +182,11 @@ describeEdges('an idle connection', { origin: slow, limits }, (edge) => {
     // Spread over what a coarse timer takes for one.
     const lives = Array.from({ length: 20 }, async (_, i) => {
       await pause(i * 230);
-      using client = await edge.connect();
       const opened = performance.now();
+      using client = await edge.connect();
       await client.untilClosed(PATIENCE);
       return performance.now() - opened;
     });
-    expect(Math.min(...(await Promise.all(lives)))).toBeGreaterThan(1_000 - 50);
+    expect(Math.min(...(await Promise.all(lives)))).toBeGreaterThan(2_000 - 50);
   });
 });

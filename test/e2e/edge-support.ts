@@ -4,6 +4,7 @@ import { startGateway, type Gateway } from '../support/gateway.ts';
 import { startOrigin, type Origin, type SeenRequest } from '../support/origin.ts';
 import { connect, type RawClient } from '../support/raw.ts';
 import { parseReply, type WireReply } from '../support/reply-parser.ts';
+import { PATIENCE } from '../support/patience.ts';
 import { EDGES, type EdgeKind } from './proxying.ts';
 
 export interface Setup {
@@ -65,13 +66,12 @@ export class EdgeUnderTest {
   /** The request to this path, once the origin has it. */
   async arrived(path: string): Promise<SeenRequest> {
     const find = () => this.origin.requests.find(({ url }) => url === path);
-    await expect.poll(find, { timeout: PATIENCE }).toBeDefined();
+    await expect.poll(find).toBeDefined();
     return find()!;
   }
 }
 
-/** Milliseconds: other tests share the machine. */
-export const PATIENCE = 15_000;
+export { PATIENCE };
 
 export function outcomeOf(client: RawClient): Promise<number | 'closed'> {
   return client.until(() => {

@@ -97,7 +97,12 @@ const ROWS: readonly Row[] = [
 ];
 
 const RETRY = { attempts: 2, on: ['connect', 'reset', 'timeout', 503], backoff: '1ms' };
-const TIMEOUTS = { firstByte: '250ms', idle: '250ms', request: '10s' };
+/** Short only where the fault is that time runs out: the others must not fail by it where the machine stalls. */
+const timeoutsOf = (fault: Row['fault']) => ({
+  firstByte: fault === 'stalls' ? '250ms' : '10s',
+  idle: fault === 'stalls-in-body' ? '250ms' : '10s',
+  request: '20s',
+});
 const BODY = 'x'.repeat(3000);
 const post = (path: string) =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
@@ -131,7 +136,7 @@ describe.each(EDGES)('the fault matrix (%s edge)', (edge) => {
       }
       targets.set(upstream, `127.0.0.1:${port}`);
       const retry = upstream.endsWith('-on') ? { retry: RETRY } : {};
-      parts.push(through(upstream, port, { timeouts: TIMEOUTS, ...retry }));
+      parts.push(through(upstream, port, { timeouts: timeoutsOf(row.fault), ...retry }));
     }
     gateway = await startProxy(edge, joined(parts));
   });

@@ -94,7 +94,7 @@ test('an outage of the issuer: its keys stay, and it is asked again until it ans
   for (const instead of outages) {
     issuer.instead = instead;
     const asked = issuer.origin.requests.length;
-    await expect.poll(() => issuer.origin.requests.length, { timeout: 5_000 }).toBeGreaterThan(asked + 2);
+    await expect.poll(() => issuer.origin.requests.length).toBeGreaterThan(asked + 2);
   }
   await gateway.waitForLine(({ msg }) => msg === 'key set cannot be fetched');
   const accepted = await good.stop();
@@ -104,14 +104,14 @@ test('an outage of the issuer: its keys stay, and it is asked again until it ans
   for (const worker of gateway.workers()) {
     process.kill(worker, 'SIGKILL');
     await expect.poll(() => gateway.workers().includes(worker)).toBe(false);
-    await expect.poll(() => ready(gateway), { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => ready(gateway)).toBe(200);
   }
   for (let i = 0; i < 10; i++) expect(await bring(gateway, old)).toBe(200);
 
   const fresh = await makeKey('fresh');
   issuer.keys = [fresh.jwk];
   issuer.instead = null;
-  await expect.poll(() => bring(gateway, fresh), { timeout: 5_000 }).toBe(200);
+  await expect.poll(() => bring(gateway, fresh)).toBe(200);
   // Withdrawn with the first answer that does not hold it, in every worker.
   await expect.poll(() => bring(gateway, old)).toBe(401);
 });

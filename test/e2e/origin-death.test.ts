@@ -60,7 +60,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
           {
             id: 'o',
             targets: origins.map(({ url }) => ({ url })),
-            timeouts: { connect: '500ms', firstByte: '500ms', request: '10s' },
+            timeouts: { connect: '2s', firstByte: '2s', request: '20s' },
             retry: { attempts: 3, on: ['connect', 'reset', 'timeout', 502, 503, 504], budget: '50%' },
             breaker: { open: '2s' },
           },
@@ -68,7 +68,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
         routes: [{ id: 'all', match: { paths: ['/*'] }, upstream: 'o' }],
       },
     });
-    const running = load(gateway, 5_000);
+    const running = load(gateway, 6_000);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     origins[0].child.kill(signal);
     const { total, failed } = await running;

@@ -53,7 +53,7 @@ describe('workers', () => {
     const workers = gateway.workers();
     expect(workers).toHaveLength(2);
     process.kill(gateway.pid, 'SIGKILL');
-    await expect.poll(() => workers.filter(isAlive), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => workers.filter(isAlive)).toEqual([]);
   });
 
   test('Ctrl-C reaches the whole process group, and drains once', async () => {
@@ -79,8 +79,8 @@ const proxying = (url: string) => ({
 
 describe('a worker that is killed under load', () => {
   const FRESH = 4;
-  /** Workers push their numbers once a second; the timer of a busy process may be late. */
-  const LOST_MS = 1500;
+  /** Workers push their numbers once a second; the timer of a busy process is late, by as long as the machine stalls. */
+  const LOST_MS = 2_500;
 
   const ownedBy = (clients: readonly SteadyClient[], port: number, pids: readonly number[], pid: number) =>
     clients.filter(({ localPort }) => ownerOf(port, localPort, pids) === pid);
@@ -107,6 +107,7 @@ describe('a worker that is killed under load', () => {
     const killedAt = performance.now();
     process.kill(victim, 'SIGKILL');
     await gateway.waitForLine(({ msg }) => msg === 'worker died');
+    const diedAt = performance.now();
     const restarted = await scrapeUntil(gateway, (each) => each.sum('sluice_worker_restarts_total') === 1);
     await scrapeUntil(gateway, (each) =>
       each.table('sluice_config_applied').every(([, value]) => value === 1),
@@ -122,7 +123,7 @@ describe('a worker that is killed under load', () => {
 
     const answered = answersOf(all).length;
     const atRisk = answersOf([...lost, ...fresh]).filter(
-      (at) => at > killedAt - LOST_MS && at <= killedAt + 50,
+      (at) => at > killedAt - LOST_MS && at <= diedAt + 50,
     );
     const failed = failuresOf(all).length;
     const after = await scrapeUntil(gateway, (each) => each.sum(requests) >= answered - atRisk.length);
@@ -160,7 +161,7 @@ describe('a worker that is killed under load', () => {
     const startedAt = performance.now();
     for (const path of ['metrics', 'readyz', 'livez', 'metrics'])
       expect((await fetch(`${gateway.adminUrl}/${path}`)).status).toBe(200);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
     process.kill(stopped!, 'SIGCONT');
     expect(await gateway.stop()).toBe(0);
   });

@@ -48,7 +48,7 @@ export async function expectMetric(
   labels: Record<string, string>,
   value: number,
 ): Promise<void> {
-  await expect.poll(() => metric(gateway, name, labels), { timeout: 8000 }).toBe(value);
+  await expect.poll(() => metric(gateway, name, labels)).toBe(value);
 }
 
 /** The peak of a process's resident memory so far, in bytes. */

@@ -92,14 +92,14 @@ test('run serves the file, a change is live, and the signals do what is said', a
   const log = new LogLines();
   for (const stream of [child.stdout, child.stderr]) log.collect(stream);
   const exited = new Promise((resolve) => child.once('close', resolve));
-  const { http } = await log.waitFor(({ msg }) => msg === 'listening', 15_000);
+  const { http } = await log.waitFor(({ msg }) => msg === 'listening', 30_000);
   const hello = () => fetch(`${String(http)}/hello/you`).then((reply) => reply.text());
   expect(await hello()).toBe('hello');
   writeFileSync(join(folder, 'gateway.yaml'), yaml.replace('body: hello', 'body: changed'));
-  await log.waitFor(({ msg }) => msg === 'configuration applied', 5000);
+  await log.waitFor(({ msg }) => msg === 'configuration applied', 15_000);
   expect(await hello()).toBe('changed');
   writeFileSync(join(folder, 'gateway.yaml'), yaml.replace('body: hello', 'bodie: hello'));
-  const refused = await log.waitFor(({ msg }) => String(msg).startsWith('configuration refused'), 5000);
+  const refused = await log.waitFor(({ msg }) => String(msg).startsWith('configuration refused'), 15_000);
   expect(JSON.stringify(refused)).toContain('unknown key');
   expect(await hello()).toBe('changed');
   child.kill('SIGTERM');

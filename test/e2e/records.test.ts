@@ -50,14 +50,14 @@ test('a revocation counts in every worker when it is answered, and can be taken 
   expect(await all('/key', key)).toEqual(new Set([200]));
 
   expect(await all('/session', cookie)).toEqual(new Set([200]));
-  const expires = new Date(Date.now() + 2_000).toISOString();
+  const expires = new Date(Date.now() + 4_000).toISOString();
   await admin(gateway, 'POST', '/revocations', { sub: 'u-1', expires });
   expect((await admin(gateway, 'GET', '/revocations')).json).toEqual({
     items: [{ id: 'sub:u-1', sub: 'u-1', expires }],
     next: null,
   });
   expect(await all('/session', cookie)).toEqual(new Set([401]));
-  await expect.poll(() => get(gateway, '/session', cookie), { timeout: 5_000 }).toBe(200);
+  await expect.poll(() => get(gateway, '/session', cookie)).toBe(200);
   for (const body of [{}, { jti: 'a', sub: 'b' }, { jti: '' }])
     expect((await admin(gateway, 'POST', '/revocations', body)).status).toBe(422);
   const said = gateway.lines.filter(({ msg }) => String(msg).includes('lost at a restart'));
@@ -90,7 +90,7 @@ test('a worker that is born later knows all of it', async () => {
   const [worker] = gateway.workers();
   process.kill(worker!, 'SIGKILL');
   await gateway.waitForLine(({ msg }) => msg === 'worker died');
-  await expect.poll(() => get(gateway, '/session', cookie).catch(() => 0), { timeout: 10_000 }).toBe(200);
+  await expect.poll(() => get(gateway, '/session', cookie).catch(() => 0)).toBe(200);
 });
 
 test('Redis: what one node makes or ends, the others know; an outage is survived', async () => {
@@ -139,7 +139,7 @@ test('Redis: a node that cannot know what is revoked is not ready, unless nobody
   await redis.start();
   redis.cli('hset', 'sluice:records:revocations', 'key alice/k1', keep);
   redis.cli('hset', 'sluice:records:consumers', 'alice', consumer);
-  await expect.poll(() => ready(fresh), { timeout: 10_000 }).toEqual([200, 'ready']);
+  await expect.poll(() => ready(fresh)).toEqual([200, 'ready']);
   expect(await get(fresh, '/key', key)).toBe(401);
 });
 
@@ -156,6 +156,28 @@ test('Redis: what was said of a consumer is taken back on every node', async () 
   await expect.poll(status).toBe(200);
 });
 
+test('Redis: one that restarts empty takes with it all that the API has said, revocations too', async () => {
+  const redis = await startRedis();
+  const { key, hash } = newKey();
+  const consumers = [{ id: 'bob', keys: [{ id: 'k1', hash }] }];
+  const gateway = await startGateway({
+    config: { ...config({ kind: 'redis', url: redis.url }), consumers },
+  });
+  const ofFile = { 'x-api-key': key };
+  const { key: ofApi, cookie } = await fill(gateway);
+  await admin(gateway, 'POST', '/revocations', { key: 'bob/k1' });
+  const seen = async () => [
+    await get(gateway, '/key', ofFile),
+    await get(gateway, '/key', ofApi),
+    await get(gateway, '/session', cookie),
+  ];
+  expect(await seen()).toEqual([401, 200, 200]);
+  await redis.kill();
+  expect(await seen()).toEqual([401, 200, 200]);
+  await redis.start();
+  await expect.poll(seen).toEqual([200, 401, 401]);
+});
+
 test('Redis: a revocation reaches the other node, under load, within 100 ms', async () => {
   const redis = await startRedis();
   const store = { kind: 'redis', url: redis.url };
@@ -169,9 +191,9 @@ test('Redis: a revocation reaches the other node, under load, within 100 ms', as
     lags.push(await lagOfEnd(one, two, String(json['id']), cookie));
   }
   lags.sort((a, b) => a - b);
-  // The machine may be busy with other tests: the usual case counts, and a bound for all.
+  // The machine may be busy with other tests, or stall: the usual case counts, and a bound for all.
   expect(lags[2]).toBeLessThan(100);
-  expect(lags[4]).toBeLessThan(1_000);
+  expect(lags[4]).toBeLessThan(5_000);
 });
 
 /** Milliseconds from the answer to the DELETE until the last request began, on the other node, that was still served. */

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { parseExposition, type ParsedFamily } from '../observe/exposition.ts';
 import type { Gateway } from '../support/gateway.ts';
+import { PATIENCE } from '../support/patience.ts';
 
 /** One look at /metrics, read by a strict parser. */
 export class Scrape {
@@ -37,7 +38,7 @@ export async function scrape(gateway: Gateway): Promise<Scrape> {
 export async function scrapeUntil(
   gateway: Gateway,
   wanted: (scrape: Scrape) => boolean,
-  ms = 6000,
+  ms = PATIENCE,
 ): Promise<Scrape> {
   const deadline = performance.now() + ms;
   for (;;) {

@@ -185,7 +185,7 @@ test.each([
       void produce(request, SIZE).catch(() => undefined);
       return ended;
     });
-    await expect.poll(() => stalled.length, { timeout: 10_000 }).toBe(uploads.length);
+    await expect.poll(() => stalled.length).toBe(uploads.length);
     await expect.poll(() => peakRss(worker) / MB).toBeLessThan(most);
     // Whoever was not refused goes on when the origin does.
     for (const socket of stalled) {

@@ -184,8 +184,9 @@ describe.each(EDGES)('on the %s edge', (edge) => {
     const { port, origin } = await start(edge, { more: { limits: { headerTimeout: '4s' } } });
     const client = await connect(port);
     const from = performance.now();
-    expect((await client.untilClosed(15_000)).toString('latin1')).not.toMatch(/HTTP/);
-    expect(performance.now() - from).toBeLessThan(12_000);
+    expect((await client.untilClosed(25_000)).toString('latin1')).not.toMatch(/HTTP/);
+    // Up to 8 s late on uws.
+    expect(performance.now() - from).toBeLessThan(4_000 + 8_000 + 5_000);
     expect(origin.requests).toHaveLength(0);
   });
 
@@ -217,12 +218,12 @@ describe.each(EDGES)('on the %s edge', (edge) => {
     const clients = [false as const, false as const, false as const, false as const, ...agents].map(client);
     for (const [i, next] of [b, a, b, a, b].entries()) {
       const from = seen.length;
-      await expect.poll(() => seen.length, { timeout: 10_000 }).toBeGreaterThan(from + 20);
+      await expect.poll(() => seen.length).toBeGreaterThan(from + 20);
       files.put('a', next);
       await applied(gateway, i + 2);
     }
     const from = seen.length;
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBeGreaterThan(from + 40);
+    await expect.poll(() => seen.length).toBeGreaterThan(from + 40);
     going = false;
     await Promise.all(clients);
     expect(new Set(seen)).toEqual(new Set(['a.example', 'b.example']));

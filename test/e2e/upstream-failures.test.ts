@@ -108,9 +108,9 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     const parts = [
       through('plain', port),
       through('silent', port, { timeouts: { idle: '200ms' } }),
-      through('late', port, { timeouts: { request: '200ms' } }),
-      through('first', port, { timeouts: { firstByte: '200ms' } }),
-      through('patient', port, { timeouts: { request: '5s' } }, { timeouts: { request: '150ms' } }),
+      through('late', port, { timeouts: { request: '700ms' } }),
+      through('first', port, { timeouts: { firstByte: '500ms' } }),
+      through('patient', port, { timeouts: { request: '5s' } }, { timeouts: { request: '700ms' } }),
       through('lasting', port, { timeouts: { request: '100ms' } }, { timeouts: { request: '10s' } }),
       through('refused', await freePort()),
       through('unknown', 80, { targets: [{ url: 'http://does-not-exist.invalid' }] }),
@@ -238,7 +238,7 @@ describe.each(EDGES)('an upstream that fails, seen through the %s edge', (edge) 
     const slow = await startRawOrigin(() => undefined);
     const busy = await startProxy(
       edge,
-      joined([through('busy', slow.port, { connections: { max: 1 }, timeouts: { connect: '200ms' } })]),
+      joined([through('busy', slow.port, { connections: { max: 1 }, timeouts: { connect: '1s' } })]),
     );
     const [first, second] = [await connect(busy.port), await connect(busy.port)];
     await first.send(get('/busy/1'));

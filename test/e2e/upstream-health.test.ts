@@ -9,19 +9,23 @@ import { startOrigin } from '../support/origin.ts';
 import { freePort } from '../support/ports.ts';
 import { scrape } from './scrape.ts';
 
-const ACTIVE = { path: '/healthz', interval: '100ms', timeout: '150ms', healthy: 2, unhealthy: 2 };
+/** The timeout is longer than a machine stalls: nobody is taken for ill who is not. */
+const ACTIVE = { path: '/healthz', interval: '100ms', timeout: '5s', healthy: 2, unhealthy: 2 };
 const config = (targets: (string | object)[], upstream: object = {}) => ({
   version: 1,
   upstreams: [
     {
       id: 'u',
       targets: targets.map((each) => (typeof each === 'string' ? { url: each } : each)),
-      timeouts: { connect: '500ms', request: '5s' },
+      timeouts: { connect: '5s', request: '20s' },
       ...upstream,
     },
   ],
   routes: [{ id: 'r', match: { paths: ['/*'] }, upstream: 'u' }],
 });
+
+/** Milliseconds after the primary has said so until every worker knows, of a busy machine. */
+const PAUSE = 1_000;
 
 /** An origin of its own process, so that it can be killed and stopped. Resolves when it listens. */
 async function startProcess(port: number): Promise<ChildProcess> {
@@ -74,33 +78,28 @@ test('one prober a node: its health reaches every worker, in the log and the met
     (await scrape(gateway)).sum('sluice_target_health', { upstream: 'u', target: label });
   expect(await health()).toBe(1);
 
-  const before = bad.requests.length;
-  await sleep(1_000);
-  // Ten probes a second from one prober, give or take the jitter and a slow machine; two would send twenty.
-  const probes = bad.requests.slice(before).filter(({ url }) => url === '/healthz').length;
-  expect(probes).toBeGreaterThan(4);
-  expect(probes).toBeLessThan(14);
+  const asked = (url: string) => bad.requests.filter((each) => each.url === url).length;
+  const [before, began] = [asked('/healthz'), performance.now()];
+  await expect.poll(() => asked('/healthz')).toBeGreaterThanOrEqual(before + 14);
+  // Ten probes a second from one prober, give or take the jitter, and fewer on a slow machine; two would send twenty.
+  expect(performance.now() - began).toBeGreaterThan(1_000);
 
   well = false;
   expect(await change(gateway, 'target is unhealthy', label)).toMatchObject({
     upstream: 'u',
     reason: 'status 500',
   });
-  await sleep(100);
-  const seen = good.requests.length;
+  await sleep(PAUSE);
+  const [used, seen] = [asked('/x'), good.requests.length];
+  // Connections of fetch are spread over both workers: neither uses the target.
   for (let i = 0; i < 60; i++) expect(await status(gateway)).toBe(200);
-  // Connections of fetch are spread over both workers; 100 ms after the change neither uses the target.
-  expect(bad.requests.filter(({ url }) => url === '/x')).toHaveLength(
-    bad.requests.slice(0, before).filter(({ url }) => url === '/x').length,
-  );
+  expect(asked('/x')).toBe(used);
   expect(good.requests.slice(seen).filter(({ url }) => url === '/x')).toHaveLength(60);
   expect(await health()).toBe(0);
 
   well = true;
   await change(gateway, 'target is healthy', label);
-  await expect
-    .poll(async () => (await status(gateway), bad.requests.some(({ url }) => url === '/x')))
-    .toBe(true);
+  await expect.poll(async () => (await status(gateway), asked('/x'))).toBeGreaterThan(used);
 });
 
 test('readiness waits for the first round; a target that was never well gets nothing, added or not', async () => {
@@ -111,7 +110,7 @@ test('readiness waits for the first round; a target that was never well gets not
       : void response.end(),
   );
   const gateway = await startGateway({
-    config: config([good.url, sick.url], { health: { active: { ...ACTIVE, timeout: '1s' } } }),
+    config: config([good.url, sick.url], { health: { active: ACTIVE } }),
   });
   await expect.poll(async () => (await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
   expect(sick.requests.length).toBeGreaterThan(0);
@@ -123,9 +122,7 @@ test('readiness waits for the first round; a target that was never well gets not
     request.url === '/healthz' ? void setTimeout(() => response.end(), 50) : void response.end(),
   );
   const running = load(gateway);
-  const reloaded = await gateway.reload(
-    config([added.url], { health: { active: { ...ACTIVE, timeout: '1s' } } }),
-  );
+  const reloaded = await gateway.reload(config([added.url], { health: { active: ACTIVE } }));
   expect(reloaded['msg']).toMatch('applied');
   await expect.poll(() => added.requests.some(({ url }) => url === '/x')).toBe(true);
   expect(new Set(await running.stop())).toEqual(new Set([200]));
@@ -136,7 +133,7 @@ test('what is known of targets outlives a reload and a worker', async () => {
   const good = await startOrigin();
   let well = true;
   const bad = await startOrigin((_, response) => response.writeHead(well ? 200 : 500).end());
-  const upstream = { health: { active: { ...ACTIVE, healthy: 100 } } };
+  const upstream = { health: { active: { ...ACTIVE, interval: '200ms', healthy: 100 } } };
   const gateway = await startGateway({ config: config([good.url, bad.url], upstream), workers: 1 });
   well = false;
   await change(gateway, 'target is unhealthy', `127.0.0.1:${bad.port}`);
@@ -145,7 +142,7 @@ test('what is known of targets outlives a reload and a worker', async () => {
   for (let i = 0; i < 10; i++) await status(gateway);
   const [worker] = gateway.workers();
   process.kill(worker!, 'SIGKILL');
-  await expect.poll(() => status(gateway).catch(() => 0), { timeout: 10_000 }).toBe(200);
+  await expect.poll(() => status(gateway).catch(() => 0)).toBe(200);
   for (let i = 0; i < 10; i++) await status(gateway);
   expect(bad.requests.filter(({ url }) => url === '/x')).toEqual([]);
 });
@@ -153,7 +150,7 @@ test('what is known of targets outlives a reload and a worker', async () => {
 test('failures in a row eject a target, for longer each time, and never more than the share', async () => {
   const good = await startOrigin();
   const bad = await startOrigin((_, response) => response.writeHead(503).end());
-  const passive = { failures: 3, window: '10s', eject: '200ms', maxEjected: '50%' };
+  const passive = { failures: 3, window: '10s', eject: '1500ms', maxEjected: '50%' };
   const gateway = await startGateway({ config: config([bad.url, good.url], { health: { passive } }) });
   const target = `127.0.0.1:${bad.port}`;
   const running = load(gateway);
@@ -161,14 +158,13 @@ test('failures in a row eject a target, for longer each time, and never more tha
     gateway.waitForLine(
       (line) =>
         String(line['msg']).startsWith('target is ejected') && line['target'] === target && line['ms'] === ms,
-      10_000,
     );
-  await ejected(200);
+  await ejected(1_500);
   await change(gateway, 'ejection is over', target);
-  await ejected(400);
+  await ejected(3_000);
   const statuses = await running.stop();
-  // Three for each ejection, and what was under way.
-  expect(statuses.filter((each) => each === 503).length).toBeLessThan(20);
+  // Three for each ejection, and what was under way: without them it were half of all.
+  expect(statuses.filter((each) => each === 503).length).toBeLessThan(Math.max(20, statuses.length / 10));
   const before = bad.requests.length;
   expect((await scrape(gateway)).sum('sluice_target_health', { upstream: 'u', target })).toBe(0);
   expect(await Promise.all([status(gateway), status(gateway), status(gateway)])).toEqual([200, 200, 200]);
@@ -200,8 +196,11 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
     const [first] = await Promise.all(ports.map(startProcess));
     const gateway = await startGateway({
       config: config(ports.map(urlOf), {
-        timeouts: { connect: '300ms', firstByte: '300ms', request: '5s' },
-        health: { active: ACTIVE, passive: { failures: 3, window: '10s', eject: '1s' } },
+        timeouts: { connect: '2s', firstByte: '2s', request: '20s' },
+        health: {
+          active: { ...ACTIVE, timeout: '1s' },
+          passive: { failures: 3, window: '10s', eject: '1s' },
+        },
         slowStart: '500ms',
       }),
     });
@@ -213,12 +212,12 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
     const before = await running.stop();
     expect(before.filter((each) => each !== 200).length).toBeLessThan(25);
     // What was under way when it was found out has ended by now.
-    await sleep(400);
+    await sleep(PAUSE);
     const after = load(gateway);
     await sleep(500);
     if (signal === 'SIGSTOP') first!.kill('SIGCONT');
     else await startProcess(ports[0]!);
-    await change(gateway, 'target is healthy', target, 10_000);
+    await change(gateway, 'target is healthy', target);
     await sleep(1_000);
     expect((await after.stop()).filter((each) => each !== 200)).toEqual([]);
     const from = gateway.lines.length;

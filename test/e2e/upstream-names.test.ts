@@ -88,7 +88,7 @@ async function startNames(address: string, hosts: string): Promise<ChildProcess>
 test('the hosts file is honoured, and all addresses of a name are used', async () => {
   const hosts = '127.0.0.1 localhost\n127.0.0.2 both.example\n127.0.0.3 both.example\n';
   const gateway = await startWith({ hosts, 'host.conf': 'multi on\n' }, 'both.example');
-  await expect.poll(() => reached(gateway), { timeout: 8_000 }).toEqual(['127.0.0.2', '127.0.0.3']);
+  await expect.poll(() => reached(gateway)).toEqual(['127.0.0.2', '127.0.0.3']);
 });
 
 test('search domains are honoured', async () => {
@@ -97,7 +97,7 @@ test('search domains are honoured', async () => {
   await startNames(address, zone!);
   const resolv = { 'resolv.conf': `search svc.test\nnameserver ${address}\n` };
   const gateway = await startWith(resolv, 'api');
-  await expect.poll(() => reached(gateway), { timeout: 8_000 }).toEqual(['127.0.0.4', '127.0.0.5']);
+  await expect.poll(() => reached(gateway)).toEqual(['127.0.0.4', '127.0.0.5']);
 });
 
 test('a name is asked for again after its time to live; without an answer the last good one stays', async () => {
@@ -105,10 +105,10 @@ test('a name is asked for again after its time to live; without an answer the la
   const { zone } = files({ zone: '127.0.0.4 api.svc.test\n' });
   const names = await startNames(address, zone!);
   const gateway = await startWith({ 'resolv.conf': `nameserver ${address}\n` }, 'api.svc.test');
-  await expect.poll(() => reached(gateway), { timeout: 8_000 }).toEqual(['127.0.0.4']);
+  await expect.poll(() => reached(gateway)).toEqual(['127.0.0.4']);
   writeFileSync(zone!, '127.0.0.5 api.svc.test\n127.0.0.6 api.svc.test\n');
   names.kill('SIGHUP');
-  await expect.poll(() => reached(gateway), { timeout: 8_000 }).toEqual(['127.0.0.5', '127.0.0.6']);
+  await expect.poll(() => reached(gateway)).toEqual(['127.0.0.5', '127.0.0.6']);
   names.kill('SIGKILL');
   await gateway.waitForLine(({ msg }) => String(msg).startsWith('name cannot be resolved'), 15_000);
   expect(await reached(gateway)).toEqual(['127.0.0.5', '127.0.0.6']);

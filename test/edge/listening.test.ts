@@ -102,7 +102,7 @@ describe.each(Object.entries(EDGES))('the edge %s', (_, make) => {
       await client.send(GET);
       return (await client.reply()).status;
     };
-    await expect.poll(() => again().catch(() => 0), { timeout: 5000 }).toBe(200);
+    await expect.poll(() => again().catch(() => 0)).toBe(200);
   });
 
   test('a port that is taken cannot be opened', async () => {

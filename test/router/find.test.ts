@@ -280,22 +280,29 @@ describe('hostile requests', () => {
     'dense and then endless': `${'/a'.repeat(depth - 1)}/${'a'.repeat(size)}`,
   };
 
+  /** Milliseconds of the best of 100: what else the machine does only ever adds. */
+  const quickest = (act: () => unknown): number => {
+    let best = Infinity;
+    for (let i = 0; i < 100; i++) {
+      const start = performance.now();
+      act();
+      best = Math.min(best, performance.now() - start);
+    }
+    return best;
+  };
+
   test.each(Object.entries(paths))('%s cost at most a visit of every node', (_, path) => {
     const match: Match = { params: [], allow: '' };
     const request = { ...wanted('GET h/'), path };
     find(routes, request, match);
-    const start = performance.now();
-    for (let i = 0; i < 100; i++) expect(find(routes, request, match)).toBeNull();
     // 2,047 nodes: 0.2 ms here. Exponential or per-character work would be far beyond this.
-    expect((performance.now() - start) / 100).toBeLessThan(10);
+    expect(quickest(() => expect(find(routes, request, match)).toBeNull())).toBeLessThan(10);
   });
 
   test('a host of nothing but dots costs no more than the longest suffix', () => {
     const match: Match = { params: [], allow: '' };
     const request = { ...wanted('GET h/x'), host: 'a.'.repeat(size / 2) };
-    const start = performance.now();
-    for (let i = 0; i < 100; i++) find(routes, request, match);
-    expect((performance.now() - start) / 100).toBeLessThan(1);
+    expect(quickest(() => find(routes, request, match))).toBeLessThan(1);
   });
 
   test('depth is bounded by the patterns, not by the path', () => {

@@ -13,9 +13,7 @@ test('a Redis Cluster: keys spread over its nodes, each limit exact, and leases 
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
   execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' });
   await expect
-    .poll(() => nodes.every((node) => node.cli('cluster', 'info').includes('cluster_state:ok')), {
-      timeout: 10_000,
-    })
+    .poll(() => nodes.every((node) => node.cli('cluster', 'info').includes('cluster_state:ok')))
     .toBe(true);
 
   const keys = { cluster: true, urls: nodes.map(({ url }) => url), timeout: '1000ms' };
@@ -40,13 +38,9 @@ test('Redis Sentinel: the master dies, and limits go on with the next one by the
   const replica = await startRedis({
     args: ['--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0'],
   });
-  await expect
-    .poll(() => replica.cli('info', 'replication'), { timeout: 10_000 })
-    .toContain('master_link_status:up');
+  await expect.poll(() => replica.cli('info', 'replication')).toContain('master_link_status:up');
   const sentinel = await startSentinel(master.port);
-  await expect
-    .poll(() => sentinel.cli('sentinel', 'replicas', 'main'), { timeout: 15_000 })
-    .toContain(`${replica.port}`);
+  await expect.poll(() => sentinel.cli('sentinel', 'replicas', 'main')).toContain(`${replica.port}`);
 
   const limits = openLimits({
     sentinel: { name: 'main', urls: [`redis://127.0.0.1:${sentinel.port}`] },

@@ -35,13 +35,22 @@ describe('exact', () => {
   test('capacity 10, refill 1/s, 15 at once: exactly 10 pass, and one more after a second', async () => {
     const { a } = await pair();
     const bucket = a.store.bucket(rule({ amount: 1, periodMs: 1_000, burst: 10 }));
-    const verdicts = await takes(15, () => bucket.take('k', 1));
-    expect(allowed(verdicts)).toBe(10);
-    const wait = -Math.min(...verdicts);
-    expect(wait).toBeGreaterThan(800);
-    expect(wait).toBeLessThanOrEqual(1_000);
-    await sleep(wait + 5);
-    expect(allowed([await bucket.take('k', 1), await bucket.take('k', 1)])).toBe(1);
+    const go = async (key: string) => {
+      const began = performance.now();
+      const verdicts = await takes(15, () => bucket.take(key, 1));
+      const wait = -Math.min(...verdicts);
+      const took = performance.now() - began;
+      await sleep(wait + 5);
+      const more = allowed([await bucket.take(key, 1), await bucket.take(key, 1)]);
+      const isStalled = took > 200 || performance.now() - began > 1_900;
+      return { first: allowed(verdicts), wait, more, isStalled };
+    };
+    let seen = await go('k0');
+    // Where the machine stalls, more than one comes back.
+    for (let turn = 1; turn < 5 && seen.isStalled; turn++) seen = await go(`k${turn}`);
+    expect(seen).toMatchObject({ first: 10, more: 1 });
+    expect(seen.wait).toBeGreaterThan(800);
+    expect(seen.wait).toBeLessThanOrEqual(1_000);
   });
 
   test('a take that is given back did not count', async () => {
@@ -70,10 +79,10 @@ describe('exact', () => {
   test('idle keys vanish, and every key stands under the prefix with one hash tag', async () => {
     const { redis, a } = await pair({ prefix: 'gw' });
     for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as const)
-      await a.store.bucket(rule({ algorithm, periodMs: 500 })).take('k', 1);
+      await a.store.bucket(rule({ algorithm, periodMs: 3_000 })).take('k', 1);
     const keys = redis.cli('keys', 'gw:*:{r/l:k}').split('\n');
     expect(keys.sort()).toEqual(['gw:f:{r/l:k}', 'gw:s:{r/l:k}', 'gw:t:{r/l:k}']);
-    await expect.poll(() => redis.cli('keys', 'gw:*:{r/l:k}'), { timeout: 5_000 }).toBe('');
+    await expect.poll(() => redis.cli('keys', 'gw:*:{r/l:k}')).toBe('');
   });
 
   test('a clock that jumps back an hour (another server) stops no bucket for an hour', async () => {

@@ -19,7 +19,7 @@ function storeOf(keys: object): StoreConfig {
 function connect(keys: object, troubles: string[] = []): RedisClient {
   const client = connectRedis(storeOf(keys), {
     name: 'test',
-    timeout: 50,
+    timeout: 2_000,
     trouble: (why) => troubles.push(why),
   });
   atEnd(() => client.disconnect());
@@ -72,13 +72,14 @@ test('what is asked of a Redis that is frozen or gone fails in time, and it come
   redis.freeze();
   let since = performance.now();
   await expect(client.incr('a')).rejects.toThrow();
-  expect(performance.now() - since).toBeLessThan(1_000);
+  expect(performance.now() - since).toBeLessThan(10_000);
   redis.thaw();
   await redis.kill();
   await expect.poll(() => client.status).not.toBe('ready');
   since = performance.now();
+  // At once, and not when its time is over.
   await expect(client.incr('a')).rejects.toThrow();
-  expect(performance.now() - since).toBeLessThan(100);
+  expect(performance.now() - since).toBeLessThan(1_900);
   await redis.start();
   await ready(client);
   expect(await client.incr('a')).toBe(1);

@@ -114,7 +114,10 @@ export function limitStoreSuite(name: string, open: () => Opened | Promise<Opene
       test('passes when the time that it told is over, and everything in the end', async () => {
         const bucket = make({ algorithm, amount: 4, burst: 4, periodMs: 400 });
         await takeMany(bucket, 'k', 5);
-        const wait = -(await bucket.take('k', 1));
+        // Where time passes by itself some may have come back meanwhile.
+        let verdict = await bucket.take('k', 1);
+        while (verdict >= 0) verdict = await bucket.take('k', 1);
+        const wait = -verdict;
         expect(wait).toBeLessThanOrEqual(800);
         if (opened.isStill) {
           await opened.advance(wait - 1);

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { atEnd } from './cleanup.ts';
 import { cleanEnv, cliPath } from './cli.ts';
 import { LogLines, type LogLine } from './log-lines.ts';
+import { PATIENCE } from './patience.ts';
 import * as proc from './proc.ts';
 
 export interface GatewayOptions {
@@ -89,18 +90,18 @@ export class Gateway {
   }
 
   async started(): Promise<void> {
-    const line = await this.waitForLine(({ msg }) => msg === 'listening', 15_000);
+    const line = await this.waitForLine(({ msg }) => msg === 'listening', 30_000);
     this.port = Number(new URL(String(line['http'])).port);
     this.adminPort = Number(new URL(String(line['admin'])).port);
   }
 
   /** The first line, printed already or within `ms` milliseconds, that is wanted. */
-  waitForLine(wanted: (line: LogLine) => boolean, ms = 5000): Promise<LogLine> {
+  waitForLine(wanted: (line: LogLine) => boolean, ms = PATIENCE): Promise<LogLine> {
     return this.log.waitFor(wanted, ms);
   }
 
   /** The access log line of the request whose log fields are all as given. */
-  waitForRequest(fields: LogLine, ms = 5000): Promise<LogLine> {
+  waitForRequest(fields: LogLine, ms = PATIENCE): Promise<LogLine> {
     const pairs = Object.entries(fields);
     return this.waitForLine(
       (line) => line['msg'] === 'request' && pairs.every(([name, value]) => line[name] === value),
@@ -121,7 +122,7 @@ export class Gateway {
     renameSync(next, this.file);
     process.kill(this.pid, 'SIGHUP');
     const told = /^configuration (applied|refused)/;
-    return this.log.waitFor(({ msg }) => typeof msg === 'string' && told.test(msg), 5000, from);
+    return this.log.waitFor(({ msg }) => typeof msg === 'string' && told.test(msg), PATIENCE, from);
   }
 
   /** Asks for a drain and waits for the exit code; kills after 20 seconds. */

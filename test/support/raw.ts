@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { atEnd } from './cleanup.ts';
+import { PATIENCE } from './patience.ts';
 import { parseReply, type WireReply } from './reply-parser.ts';
 
 export interface RawOptions {
@@ -64,7 +65,7 @@ export class RawClient {
   }
 
   /** Waits until `ready` gives something other than null; rejects after `ms` or when the peer closes before. */
-  async until<T>(ready: () => T | null, ms = 5000): Promise<T> {
+  async until<T>(ready: () => T | null, ms = PATIENCE): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
       const result = ready();
@@ -77,7 +78,7 @@ export class RawClient {
   }
 
   /** Takes the next reply; `method` is that of its request. Throws MalformedReply when it is not well-formed. */
-  reply(method = 'GET', ms = 5000): Promise<WireReply> {
+  reply(method = 'GET', ms = PATIENCE): Promise<WireReply> {
     return this.until(() => {
       const parsed = parseReply(this.received, method, this.closed);
       if (parsed === null) return null;
@@ -87,7 +88,7 @@ export class RawClient {
   }
 
   /** Waits for the peer to close and gives what was received and not taken. */
-  untilClosed(ms = 5000): Promise<Buffer> {
+  untilClosed(ms = PATIENCE): Promise<Buffer> {
     return this.until(() => (this.closed ? this.received : null), ms);
   }
 

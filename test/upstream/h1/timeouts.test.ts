@@ -3,13 +3,13 @@ import { makePool, onRequest, rawOrigin, send, type Recorder } from './client.ts
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
-/** The outcome, and that it took about `ms`: never less, at most a second more. */
+/** The outcome, and that it took about `ms`: never less, and not far more, for all that the machine may stall. */
 async function after(ms: number, attempt: Recorder) {
   const started = performance.now();
   const outcome = await attempt.ended;
   const took = performance.now() - started;
   expect(took).toBeGreaterThan(ms - 20);
-  expect(took).toBeLessThan(ms + 1000);
+  expect(took).toBeLessThan(ms + 5000);
   return outcome;
 }
 
@@ -88,17 +88,18 @@ test('firstByte is over with the first byte, and a reused connection starts afre
 test.each([
   ['head', 'HTTP/1.1 200 OK\r\nx', 'a'],
   ['body', 'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nx', 'b'],
-  ['chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nx', 'c'],
+  ['chunk', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n99\r\nx', 'c'],
 ])('idle: silence in the middle of a %s', async (_name, start, drip) => {
   const origin = await rawOrigin((socket) => {
     socket.once('data', () => {
       socket.write(start);
       let drips = 0;
-      const timer = setInterval(() => (drips++ < 5 ? socket.write(drip) : clearInterval(timer)), 60);
+      const timer = setInterval(() => (drips++ < 15 ? socket.write(drip) : clearInterval(timer)), 60);
     });
   });
-  const attempt = send(makePool(origin.port), {}, { idle: 250 });
-  expect(await after(500, attempt)).toMatchObject({ fault: 'idle_timeout', unsent: false });
+  const attempt = send(makePool(origin.port), {}, { idle: 800 });
+  // The drips alone take longer than that.
+  expect(await after(1500, attempt)).toMatchObject({ fault: 'idle_timeout', unsent: false });
 });
 
 test('idle: silence is not counted while paused', async () => {
