@@ -10,7 +10,8 @@ const app = gateway({
       prefix: '/api',
       prefixRewrite: '/api',
       target: `http://127.0.0.1:${originPort}`,
-      proxyConfig: { maxSockets: 256, maxFreeSockets: 256 },
+      // A client that leaves before its answer costs it a connection to the origin for good, and each load leaves so.
+      proxyConfig: { maxSockets: 8192, maxFreeSockets: 256 },
       hooks: {
         rewriteRequestHeaders: (request, headers) => forwarded(headers, request),
         rewriteHeaders: withoutConnection,
