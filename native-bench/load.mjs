@@ -56,6 +56,12 @@ export function bytesPerAnswer(report) {
   return report.bytes / report.requests;
 }
 
+/** Throws when the mean size of answers is not that of those that were compared. */
+export function checkSize(bytes, expected) {
+  if (Math.abs(bytes / expected - 1) > SIZE_TOLERANCE)
+    throw new Error(`answers of ${bytes.toFixed(1)} bytes instead of ${expected.toFixed(1)}`);
+}
+
 /** A short run in which every answer is compared, byte for byte; it warms the proxy up too. Gives the bytes of one answer. */
 export async function verify(load) {
   return bytesPerAnswer(await wrk({ ...load, seconds: 1 }));
@@ -72,8 +78,7 @@ export async function measure(pid, load, expectedBytes) {
   const report = await generate({ ...load, bodyFile: undefined });
   const cpu = cpuMicros(pid) - before;
   const bytes = bytesPerAnswer(report);
-  if (expectedBytes !== undefined && Math.abs(bytes / expectedBytes - 1) > SIZE_TOLERANCE)
-    throw new Error(`answers of ${bytes.toFixed(1)} bytes instead of ${expectedBytes.toFixed(1)}`);
+  if (expectedBytes !== undefined) checkSize(bytes, expectedBytes);
   return {
     cpuPerRequest: cpu / report.requests,
     perSecond: report.requests / report.seconds,

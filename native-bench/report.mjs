@@ -16,16 +16,16 @@ export function percentile(numbers, p) {
  * What `name` costs against `other`: the median, the least and the most of the ratios within each round, so that a slow
  * phase of the machine hits both sides. Undefined when one of them did not take part.
  */
-export function ratio(rounds, name, other, column = 'cpuPerRequest') {
-  if (rounds.length === 0 || !(name in rounds[0]) || !(other in rounds[0])) return undefined;
-  const each = rounds.map((round) => round[name][column] / round[other][column]);
-  return { median: median(each), least: Math.min(...each), most: Math.max(...each) };
-}
+export const ratio = (rounds, name, other, column = 'cpuPerRequest') =>
+  compared(rounds, name, other, (a, b) => a[column] / b[column]);
 
 /** As `ratio`, for what `name` costs more than `other`, in microseconds. */
-export function difference(rounds, name, other) {
+export const difference = (rounds, name, other) =>
+  compared(rounds, name, other, (a, b) => a.cpuPerRequest - b.cpuPerRequest);
+
+function compared(rounds, name, other, compare) {
   if (rounds.length === 0 || !(name in rounds[0]) || !(other in rounds[0])) return undefined;
-  const each = rounds.map((round) => round[name].cpuPerRequest - round[other].cpuPerRequest);
+  const each = rounds.map((round) => compare(round[name], round[other]));
   return { median: median(each), least: Math.min(...each), most: Math.max(...each) };
 }
 

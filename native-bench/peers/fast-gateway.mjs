@@ -10,7 +10,7 @@ const app = gateway({
       prefix: '/api',
       prefixRewrite: '/api',
       target: `http://127.0.0.1:${originPort}`,
-      // A client that leaves before its answer costs it a connection to the origin for good, and each load leaves so.
+      // With 256 it answered nothing any more after some loads: it seems to lose those whose client leaves too early.
       proxyConfig: { maxSockets: 8192, maxFreeSockets: 256 },
       hooks: {
         rewriteRequestHeaders: (request, headers) => forwarded(headers, request),
