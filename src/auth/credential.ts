@@ -12,34 +12,56 @@ export interface Places {
 /** Stands for a credential that is there and can be no token: given twice, for instance. */
 export const UNREADABLE = '';
 
-/** Reads the token of a request; null = there is none. */
-export type ReadToken = (x: Exchange) => string | null;
+/** How the token of a request is found. */
+export interface TokenReader {
+  /** The text that holds the token, as it came; null = there is none. */
+  read(x: Exchange): string | null;
+  /** The token in such a text. */
+  token(text: string): string;
+  /** The text in which everybody else sends that token; as a rule the same. */
+  usual(text: string): string;
+}
 
 /** Header, cookie and query are looked at in this order; the first that has one counts. */
-export function tokenReader({ header, cookie, query }: Places): ReadToken {
-  const fromHeader: ReadToken = header === 'authorization' ? bearer : (x) => single(x, header);
-  if (cookie === null && query === null) return fromHeader;
+export function tokenReader({ header, cookie, query }: Places): TokenReader {
+  const same = (text: string): string => text;
+  // Cutting the scheme off would cost more than all of the look-up of a known token.
+  const inHeader: TokenReader =
+    header === 'authorization'
+      ? { read: bearer, token: withoutScheme, usual: usualBearer }
+      : { read: (x) => single(x, header), token: same, usual: same };
+  if (cookie === null && query === null) return inHeader;
   const dropped = new Set(query === null ? [] : [query]);
-  return (x) => {
+  const read = (x: Exchange) => {
     const fromQuery = query === null || x.query === '' ? [] : parameterValues(x.query, query);
     if (fromQuery.length > 0) x.query = withoutParameters(x.query, dropped);
-    return fromHeader(x) ?? (cookie === null ? null : one(cookieValues(x, cookie))) ?? one(fromQuery);
+    const text = inHeader.read(x);
+    if (text !== null) return text === UNREADABLE ? UNREADABLE : inHeader.token(text);
+    return (cookie === null ? null : one(cookieValues(x, cookie))) ?? one(fromQuery);
   };
+  return { read, token: same, usual: same };
 }
 
 /** RFC 6750 section 2.1. Another scheme is a credential for somebody else. */
 function bearer(x: Exchange): string | null {
   const value = single(x, 'authorization');
   if (value === null || value === UNREADABLE) return value;
-  if (!value.startsWith('Bearer ') && !/^bearer( |$)/i.test(value)) return null;
-  return value.charCodeAt(7) === 0x20 ? value.slice(7).trimStart() : value.slice(7);
+  return value.startsWith('Bearer ') || /^bearer( |$)/i.test(value) ? value : null;
 }
+
+const withoutScheme = (value: string): string =>
+  value.charCodeAt(7) === 0x20 ? value.slice(7).trimStart() : value.slice(7);
+
+const usualBearer = (value: string): string =>
+  value.startsWith('Bearer ') && value.charCodeAt(7) !== 0x20 ? value : `Bearer ${withoutScheme(value)}`;
 
 /** The value of a field that may be given once. */
 function single({ headers }: Exchange, name: string): string | null {
   let found: string | null = null;
+  const { length } = name;
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== name) continue;
+    // The length first: comparing strings is a call.
+    if (headers[i]!.length !== length || headers[i] !== name) continue;
     // The upstream may believe the one that was not checked.
     if (found !== null) return UNREADABLE;
     found = headers[i + 1]!;

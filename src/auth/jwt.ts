@@ -3,7 +3,7 @@ import { isFault } from '../contracts/auth.ts';
 import type { Authenticator, AuthServices, AuthSite, AuthVerdict, Check } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
-import { tokenReader, UNREADABLE } from './credential.ts';
+import { tokenReader, UNREADABLE, type TokenReader } from './credential.ts';
 import { jwtOptions, type JwtOptions } from './jwt-options.ts';
 import type { VerifyKey } from './keys.ts';
 import { INVALID, Rules, type Candidate } from './rules.ts';
@@ -38,16 +38,16 @@ function compile(options: JwtOptions, site: AuthSite): Check {
   const id = createHash('sha256')
     .update(JSON.stringify([options, consumers.digest]))
     .digest('base64');
-  const judge = new Judge(id, new Rules(options, site), cache, services);
   const { header, cookie = null, query = null } = options;
-  const read = tokenReader({ header, cookie, query });
+  const reader = tokenReader({ header, cookie, query });
+  const judge = new Judge(id, new Rules(options, site), cache, services, reader);
   const standing = (verdict: AuthVerdict): AuthVerdict =>
     verdict === null || isFault(verdict) || !isRevoked(verdict, services) ? verdict : INVALID;
   return (x) => {
-    const token = read(x);
-    if (token === null) return null;
-    if (token === UNREADABLE) return INVALID;
-    const verdict = judge.judge(token);
+    const text = reader.read(x);
+    if (text === null) return null;
+    if (text === UNREADABLE) return INVALID;
+    const verdict = judge.judge(text);
     return verdict instanceof Promise ? verdict.then(standing) : standing(verdict);
   };
 }
@@ -62,35 +62,45 @@ class Judge {
   readonly #rules: Rules;
   readonly #cache: TokenCache;
   readonly #services: AuthServices;
+  readonly #reader: TokenReader;
 
-  constructor(id: string, rules: Rules, cache: TokenCache, services: AuthServices) {
+  constructor(id: string, rules: Rules, cache: TokenCache, services: AuthServices, reader: TokenReader) {
     this.#id = id;
     this.#rules = rules;
     this.#cache = cache;
     this.#services = services;
+    this.#reader = reader;
   }
 
-  judge(token: string): AuthVerdict | Promise<AuthVerdict> {
+  /** @param text What holds the token, as it came. */
+  judge(text: string): AuthVerdict | Promise<AuthVerdict> {
     const now = Date.now();
-    const known = this.#cache.find(this.#id, token);
+    const known = this.#cache.find(this.#id, text);
     if (known !== undefined && counts(known, now)) return known.verdict;
+    // A token spelled in its own way must not cost a signature each time, nor push out what others send.
+    const usual = this.#reader.usual(text);
+    return usual === text ? this.#judgeNew(text, now) : this.judge(usual);
+  }
+
+  #judgeNew(text: string, now: number): AuthVerdict | Promise<AuthVerdict> {
+    const token = this.#reader.token(text);
     const digest = digestOf(this.#id, token);
     if (this.#cache.refused.has(digest, now)) return INVALID;
     const candidates = this.#rules.candidates(token, now);
     if (candidates.length === 0) return INVALID;
     const running = this.#cache.running.find(digest);
     if (running !== null) return running;
-    const verdict = this.#prove(token, digest, candidates);
+    const verdict = this.#prove(text, digest, candidates);
     this.#cache.running.add(digest, verdict);
     return verdict;
   }
 
   /** Runs on at least until the caller has noted that it does. */
-  async #prove(token: string, digest: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
+  async #prove(text: string, digest: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
     let verdict: AuthVerdict = INVALID;
     try {
       for (const candidate of candidates) {
-        verdict = await this.#proveOne(token, digest, candidate);
+        verdict = await this.#proveOne(text, digest, candidate);
         if (verdict !== INVALID) break;
       }
     } finally {
@@ -99,24 +109,25 @@ class Judge {
     return verdict;
   }
 
-  async #proveOne(token: string, digest: string, candidate: Candidate): Promise<AuthVerdict> {
+  async #proveOne(text: string, digest: string, candidate: Candidate): Promise<AuthVerdict> {
+    const token = this.#reader.token(text);
     const keys = await keysFor(candidate);
     if (keys === null) return NO_KEYS;
     for (const key of keys) {
       const good = await this.#services.verifier.signature(token, candidate.algorithm, key.jwk);
       if (good === null) return OVERLOAD;
-      if (good && key.live) return this.#accept(token, key, candidate);
+      if (good && key.live) return this.#accept(text, key, candidate);
     }
     const [key] = keys;
     if (key !== undefined) this.#cache.refused.add(digest, key, Date.now() + REFUSED_MS);
     return INVALID;
   }
 
-  #accept(token: string, key: VerifyKey, candidate: Candidate): AuthVerdict {
+  #accept(text: string, key: VerifyKey, candidate: Candidate): AuthVerdict {
     const { from, until } = candidate;
     const verdict = this.#rules.verdict(candidate);
-    const known: Known = { token, key, from, until, verdict };
-    this.#cache.accept(this.#id, known);
+    const known: Known = { rules: this.#id, text, key, from, until, verdict };
+    this.#cache.accept(known);
     return counts(known, Date.now()) ? verdict : INVALID;
   }
 }

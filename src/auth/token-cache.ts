@@ -5,9 +5,12 @@ import type { VerifyKey } from './keys.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 import { RunningChecks } from './running-checks.ts';
 
-/** What is known of one accepted token text under one set of rules. */
+/** What is known of one accepted token under one set of rules. */
 export interface Known {
-  readonly token: string;
+  /** Stands for the set of rules, and for no other. */
+  readonly rules: string;
+  /** What the token came in: the whole value of a field, for instance. */
+  readonly text: string;
   /** The key that proved it. */
   readonly key: VerifyKey;
   /** The verdict counts from `from` until `until`, in milliseconds since 1970. */
@@ -16,34 +19,35 @@ export interface Known {
   readonly verdict: Identity | Fault;
 }
 
-/** Characters of a token's end that find its entry; random in every good token, since they are of its signature. */
-const TAIL = 43;
-/** Bytes of an entry beside its token, roughly. */
+/** Bytes of an entry beside its text, roughly. */
 const OVERHEAD = 700;
 
 const ACCEPTED = { entries: 20_000, bytes: 32 * 1024 * 1024 };
 
 /**
- * Verdicts on tokens, of all rules of a process. An accepted one is found by rules and the end of the token, and counts
- * only when the whole text is the same: hashing a whole token would cost more than the rest of the look-up.
+ * Verdicts on tokens, of all rules of a process. An accepted one is found by a few characters of its rules and of its
+ * end, which are random in every good token, since they are of its signature; and it counts only when rules and text are
+ * the same: hashing a whole token would cost more than the rest of the look-up.
  */
 export class TokenCache {
   readonly #accepted = new LRUCache<string, Known>({
     max: ACCEPTED.entries,
     maxSize: ACCEPTED.bytes,
-    sizeCalculation: ({ token }) => token.length + OVERHEAD,
+    sizeCalculation: ({ text }) => text.length + OVERHEAD,
   });
   /** Apart: a flood of forged tokens pushes out other forged tokens and never a good one. */
   readonly refused = new RefusedTokens();
   readonly running = new RunningChecks();
 
-  /** @param rules Text that stands for one set of rules, and for no other. */
-  find(rules: string, token: string): Known | undefined {
-    const known = this.#accepted.get(rules + token.slice(-TAIL));
-    return known?.token === token ? known : undefined;
+  find(rules: string, text: string): Known | undefined {
+    const known = this.#accepted.get(keyOf(rules, text));
+    return known?.rules === rules && known.text === text ? known : undefined;
   }
 
-  accept(rules: string, known: Known): void {
-    this.#accepted.set(rules + known.token.slice(-TAIL), known);
+  accept(known: Known): void {
+    this.#accepted.set(keyOf(known.rules, known.text), known);
   }
 }
+
+/** Twelve characters are the most that V8 copies at once; longer ones it keeps as parts, which are slow to look up. */
+const keyOf = (rules: string, text: string): string => rules.slice(0, 2) + text.slice(-10);

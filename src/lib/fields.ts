@@ -11,7 +11,10 @@ export const isFieldValue = (value: string): boolean => !UNSAFE.test(value);
 
 /** First value of `name` (lower case) in a flat list. */
 export function getField(list: Headers, name: string): string | undefined {
-  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return list[i + 1];
+  const { length } = name;
+  // The length first: comparing strings is a call.
+  for (let i = 0; i < list.length; i += 2)
+    if (list[i]!.length === length && list[i] === name) return list[i + 1];
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../contracts/fault.ts';
-import { isPlainText, jsonText } from './json-text.ts';
+import { jsonText } from './json-text.ts';
 import type { Output } from './output.ts';
 import { redactQuery } from './redact.ts';
 import { timestamp } from './timestamp.ts';
@@ -50,8 +50,6 @@ const PATH = 1024;
 const HOST = 255;
 const WORD = 128;
 const SHORT = 48;
-/** Values that together are no longer than this need no bound of their own to keep the line below PIPE_BUF. */
-const PLAIN_VALUES = 2048;
 
 /**
  * One JSON line for each finished exchange, in the field order of the public contract. Built by adding up
@@ -79,12 +77,7 @@ export class AccessLog {
   write(x: LogSource, status: number, durationMs: number, generation: number): void {
     if (!this.enabled) return;
     const path = this.#query && x.requestQuery !== '' ? this.#withQuery(x) : x.requestPath;
-    const plain = path.length <= PATH && isPlain(x, path);
-    this.#destination.write(
-      plain
-        ? line(x, path, status, durationMs, generation)
-        : line(escaped(x), jsonText(path, PATH), status, durationMs, generation),
-    );
+    this.#destination.write(line(x, path, status, durationMs, generation));
   }
 
   #withQuery(x: LogSource): string {
@@ -93,65 +86,58 @@ export class AccessLog {
   }
 }
 
-/** Whether every value can stand in the line as it is: one look at all of them is cheaper than one at each. */
-function isPlain(x: LogSource, path: string): boolean {
-  const { route } = x;
-  const client = x.id + x.traceId + x.ip + x.method + x.host + path + x.protocol;
-  const server = route.id + (route.upstreamId ?? '') + x.target + x.consumer + x.limit + x.cache;
-  return client.length + server.length <= PLAIN_VALUES && isPlainText(client + server);
-}
-
-/** A copy whose values are bounded and fit to stand between quotes; the path goes its own way. */
-function escaped(x: LogSource): LogSource {
-  const upstreamId = x.route.upstreamId === null ? null : jsonText(x.route.upstreamId, WORD);
-  return {
-    id: jsonText(x.id, WORD),
-    traceId: jsonText(x.traceId, SHORT),
-    ip: jsonText(x.ip, SHORT),
-    method: jsonText(x.method, SHORT),
-    host: jsonText(x.host, HOST),
-    protocol: jsonText(x.protocol, SHORT),
-    route: { id: jsonText(x.route.id, WORD), upstreamId },
-    target: jsonText(x.target, HOST),
-    consumer: jsonText(x.consumer, WORD),
-    limit: jsonText(x.limit, WORD),
-    cache: jsonText(x.cache, WORD),
-    requestPath: '',
-    requestQuery: '',
-    bytesIn: x.bytesIn,
-    bytesOut: x.bytesOut,
-    attempts: x.attempts,
-    upstreamMs: x.upstreamMs,
-    fault: x.fault,
-  };
-}
-
-/** Every value of `x` and `path` is fit to stand between quotes. */
 function line(x: LogSource, path: string, status: number, durationMs: number, generation: number): string {
   return (
-    `{"time":"${timestamp()}","level":"info","msg":"request","request_id":"${x.id}","trace_id":"${x.traceId}",` +
-    `"client_ip":"${x.ip}","method":"${x.method}","host":"${x.host}","path":"${path}",` +
-    `"protocol":"${x.protocol}","status":${whole(status)},"bytes_in":${whole(x.bytesIn)},` +
+    `{"time":"${timestamp()}","level":"info","msg":"request",${ids(x)},${client(x)},"path":"${jsonText(path, PATH)}",` +
+    `"protocol":"${jsonText(x.protocol, SHORT)}","status":${whole(status)},"bytes_in":${whole(x.bytesIn)},` +
     `"bytes_out":${whole(x.bytesOut)},"duration_ms":${millis(durationMs)}` +
-    served(x) +
-    `,"attempts":${whole(x.attempts)}` +
-    (x.consumer === '' ? '' : `,"consumer":"${x.consumer}"`) +
-    (x.limit === '' ? '' : `,"limit":"${x.limit}"`) +
-    (x.cache === '' ? '' : `,"cache":"${x.cache}"`) +
+    (x.attempts > 0 ? `,"upstream_ms":${millis(x.upstreamMs)}` : '') +
+    `${server(x)},"attempts":${whole(x.attempts)}` +
+    (x.consumer === '' ? '' : `,"consumer":"${jsonText(x.consumer, WORD)}"`) +
+    (x.limit === '' ? '' : `,"limit":"${jsonText(x.limit, WORD)}"`) +
+    (x.cache === '' ? '' : `,"cache":"${jsonText(x.cache, WORD)}"`) +
     (x.fault === null ? '' : `,"error":"${x.fault.code}"`) +
     `,"generation":${whole(generation)}}\n`
   );
 }
 
+/** Most requests have one id for both. */
+function ids({ id, traceId }: LogSource): string {
+  const request = jsonText(id, WORD);
+  const trace = traceId === id && request.length <= SHORT ? request : jsonText(traceId, SHORT);
+  return `"request_id":"${request}","trace_id":"${trace}"`;
+}
+
+/** The client of the last line, as it was told: many requests in a row come from one address to one name. */
+const lastClient = { ip: '', method: '', host: '', text: '' };
+
+function client({ ip, method, host }: LogSource): string {
+  const last = lastClient;
+  if (last.text === '' || ip !== last.ip || method !== last.method || host !== last.host) {
+    last.ip = ip;
+    last.method = method;
+    last.host = host;
+    last.text = `"client_ip":"${jsonText(ip, SHORT)}","method":"${jsonText(method, SHORT)}","host":"${jsonText(host, HOST)}"`;
+  }
+  return last.text;
+}
+
+/** What served the last line's request, as it was told; of a route there are many requests in a row as well. */
+const lastServer = { id: '-', upstreamId: null as string | null, target: '', text: '' };
+
 /** Which route and upstream served the exchange, as far as it came. */
-function served(x: LogSource): string {
-  const { id, upstreamId } = x.route;
-  return (
-    (x.attempts > 0 ? `,"upstream_ms":${millis(x.upstreamMs)}` : '') +
-    (id === '-' ? '' : `,"route":"${id}"`) +
-    (upstreamId === null ? '' : `,"upstream":"${upstreamId}"`) +
-    (x.target === '' ? '' : `,"target":"${x.target}"`)
-  );
+function server({ route: { id, upstreamId }, target }: LogSource): string {
+  const last = lastServer;
+  if (id !== last.id || upstreamId !== last.upstreamId || target !== last.target) {
+    last.id = id;
+    last.upstreamId = upstreamId;
+    last.target = target;
+    last.text =
+      (id === '-' ? '' : `,"route":"${jsonText(id, WORD)}"`) +
+      (upstreamId === null ? '' : `,"upstream":"${jsonText(upstreamId, WORD)}"`) +
+      (target === '' ? '' : `,"target":"${jsonText(target, HOST)}"`);
+  }
+  return last.text;
 }
 
 /** A JSON number whatever comes in. Small ones stay integers for the engine, which print much faster. */

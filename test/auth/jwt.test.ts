@@ -297,6 +297,14 @@ describe('what is remembered', () => {
     expect(bear(check, token)).toHaveProperty('user', 'u1');
   });
 
+  test('however the scheme is written, a known token is known', async () => {
+    const token = good();
+    const spelled = (scheme: string) => check(exchange({ headers: ['authorization', scheme + token] }));
+    expect(await spelled('bearer  ')).toHaveProperty('user', 'u1');
+    for (const scheme of ['Bearer ', 'BEARER ', 'Bearer   ', 'bearer '])
+      expect(spelled(scheme)).toHaveProperty('user', 'u1');
+  });
+
   test('other rules, other verdicts', async () => {
     const services = { ...inertAuth, verifier: realVerifier() };
     const token = good();
