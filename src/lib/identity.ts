@@ -1,4 +1,5 @@
 import type { Headers, Identity } from '../contracts/http.ts';
+import { flat } from './flat.ts';
 
 /** What an authenticator knows of the caller; what is left out is not known. */
 export type Known = Partial<Omit<Identity, 'fields'>>;
@@ -44,5 +45,5 @@ function linesOf(list: Headers): string {
     seen.add(name);
     lines += `${name}: ${value}\r\n`;
   }
-  return lines;
+  return flat(lines);
 }

@@ -1,4 +1,5 @@
 import type { Fault } from '../contracts/fault.ts';
+import { flat } from '../lib/flat.ts';
 import { jsonText } from './json-text.ts';
 import type { Output } from './output.ts';
 import { redactQuery } from './redact.ts';
@@ -87,55 +88,94 @@ export class AccessLog {
 }
 
 function line(x: LogSource, path: string, status: number, durationMs: number, generation: number): string {
+  const id = jsonText(x.id, WORD);
+  // Most requests have one id for both.
+  const traceId = x.traceId === x.id && id.length <= SHORT ? id : jsonText(x.traceId, SHORT);
   return (
-    `{"time":"${timestamp()}","level":"info","msg":"request",${ids(x)},${client(x)},"path":"${jsonText(path, PATH)}",` +
-    `"protocol":"${jsonText(x.protocol, SHORT)}","status":${whole(status)},"bytes_in":${whole(x.bytesIn)},` +
-    `"bytes_out":${whole(x.bytesOut)},"duration_ms":${millis(durationMs)}` +
+    `${beginning()}${id}","trace_id":"${traceId}${client(x)}${jsonText(path, PATH)}${answer(x, status)}` +
+    `${whole(x.bytesOut)},"duration_ms":${millis(durationMs)}` +
     (x.attempts > 0 ? `,"upstream_ms":${millis(x.upstreamMs)}` : '') +
-    `${server(x)},"attempts":${whole(x.attempts)}` +
+    server(x) +
     (x.consumer === '' ? '' : `,"consumer":"${jsonText(x.consumer, WORD)}"`) +
     (x.limit === '' ? '' : `,"limit":"${jsonText(x.limit, WORD)}"`) +
     (x.cache === '' ? '' : `,"cache":"${jsonText(x.cache, WORD)}"`) +
     (x.fault === null ? '' : `,"error":"${x.fault.code}"`) +
-    `,"generation":${whole(generation)}}\n`
+    end(generation)
   );
 }
 
-/** Most requests have one id for both. */
-function ids({ id, traceId }: LogSource): string {
-  const request = jsonText(id, WORD);
-  const trace = traceId === id && request.length <= SHORT ? request : jsonText(traceId, SHORT);
-  return `"request_id":"${request}","trace_id":"${trace}"`;
-}
+// Parts in which a line is as a rule like the one before. They are kept in one piece, with all that stands around them:
+// what a line costs is the number of its parts.
+const first = { time: '', text: '' };
+const asked = { ip: '', method: '', host: '', text: '' };
+const answered = { protocol: '', status: -1, bytesIn: -1, text: '' };
+const served = { route: '', upstream: null as string | null, target: '', attempts: -1, text: '' };
+const last = { generation: -1, text: '' };
 
-/** The client of the last line, as it was told: many requests in a row come from one address to one name. */
-const lastClient = { ip: '', method: '', host: '', text: '' };
-
-function client({ ip, method, host }: LogSource): string {
-  const last = lastClient;
-  if (last.text === '' || ip !== last.ip || method !== last.method || host !== last.host) {
-    last.ip = ip;
-    last.method = method;
-    last.host = host;
-    last.text = `"client_ip":"${jsonText(ip, SHORT)}","method":"${jsonText(method, SHORT)}","host":"${jsonText(host, HOST)}"`;
+/** Up to the request id. */
+function beginning(): string {
+  const time = timestamp();
+  if (time !== first.time) {
+    first.time = time;
+    first.text = flat(`{"time":"${time}","level":"info","msg":"request","request_id":"`);
   }
-  return last.text;
+  return first.text;
 }
 
-/** What served the last line's request, as it was told; of a route there are many requests in a row as well. */
-const lastServer = { id: '-', upstreamId: null as string | null, target: '', text: '' };
+/** From the trace id to the path. */
+function client({ ip, method, host }: LogSource): string {
+  if (ip !== asked.ip || method !== asked.method || host !== asked.host || asked.text === '') {
+    asked.ip = ip;
+    asked.method = method;
+    asked.host = host;
+    const name = jsonText(host, HOST);
+    asked.text = flat(
+      `","client_ip":"${jsonText(ip, SHORT)}","method":"${jsonText(method, SHORT)}","host":"${name}","path":"`,
+    );
+  }
+  return asked.text;
+}
 
-/** Which route and upstream served the exchange, as far as it came. */
-function server({ route: { id, upstreamId }, target }: LogSource): string {
-  const last = lastServer;
-  if (id !== last.id || upstreamId !== last.upstreamId || target !== last.target) {
-    last.id = id;
-    last.upstreamId = upstreamId;
-    last.target = target;
-    last.text =
+/** From the path to the bytes that went out. */
+function answer({ protocol, bytesIn }: LogSource, status: number): string {
+  if (status !== answered.status || bytesIn !== answered.bytesIn || protocol !== answered.protocol) {
+    answered.protocol = protocol;
+    answered.status = status;
+    answered.bytesIn = bytesIn;
+    const text = jsonText(protocol, SHORT);
+    answered.text = flat(
+      `","protocol":"${text}","status":${whole(status)},"bytes_in":${whole(bytesIn)},"bytes_out":`,
+    );
+  }
+  return answered.text;
+}
+
+/** Which route and upstream served the exchange, as far as it came, and with how many attempts. */
+function server({ route: { id, upstreamId }, target, attempts }: LogSource): string {
+  if (
+    id !== served.route ||
+    upstreamId !== served.upstream ||
+    target !== served.target ||
+    attempts !== served.attempts
+  ) {
+    served.route = id;
+    served.upstream = upstreamId;
+    served.target = target;
+    served.attempts = attempts;
+    served.text = flat(
       (id === '-' ? '' : `,"route":"${jsonText(id, WORD)}"`) +
-      (upstreamId === null ? '' : `,"upstream":"${jsonText(upstreamId, WORD)}"`) +
-      (target === '' ? '' : `,"target":"${jsonText(target, HOST)}"`);
+        (upstreamId === null ? '' : `,"upstream":"${jsonText(upstreamId, WORD)}"`) +
+        (target === '' ? '' : `,"target":"${jsonText(target, HOST)}"`) +
+        `,"attempts":${whole(attempts)}`,
+    );
+  }
+  return served.text;
+}
+
+function end(generation: number): string {
+  if (generation !== last.generation) {
+    last.generation = generation;
+    last.text = flat(`,"generation":${whole(generation)}}\n`);
   }
   return last.text;
 }

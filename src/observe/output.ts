@@ -32,7 +32,9 @@ export class Output {
   readonly #direct: boolean;
   readonly #limit: number;
   /** Full batches, oldest first. */
-  readonly #queue: { bytes: Uint8Array; lines: number }[] = [];
+  readonly #queue: { memory: Buffer; bytes: Uint8Array; lines: number }[] = [];
+  /** Memory of a batch that has been written, for the next one. */
+  #spare: Buffer | null = null;
   /** Bytes in the queue. */
   #held = 0;
   #batch = '';
@@ -128,7 +130,10 @@ export class Output {
   /** Closes the batch that is being filled. What waits is bytes: text would keep every piece it was added up from. */
   #seal(): void {
     if (this.#lines === 0) return;
-    this.#queue.push({ bytes: Buffer.from(this.#batch, 'latin1'), lines: this.#lines });
+    const memory = this.#spare ?? Buffer.allocUnsafeSlow(this.#limit);
+    this.#spare = null;
+    const bytes = memory.subarray(0, memory.write(this.#batch, 'latin1'));
+    this.#queue.push({ memory, bytes, lines: this.#lines });
     this.#held += this.#batch.length;
     this.#batch = '';
     this.#lines = 0;
@@ -167,7 +172,7 @@ export class Output {
     const first = this.#queue[0]!;
     this.#held -= bytes;
     if (bytes < first.bytes.length) first.bytes = first.bytes.subarray(bytes);
-    else this.#queue.shift();
+    else this.#spare = this.#queue.shift()!.memory;
     if (this.#queue.length === 0) this.#settle();
   }
 

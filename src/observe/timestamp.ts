@@ -1,3 +1,5 @@
+import { flat } from '../lib/flat.ts';
+
 let second = -1;
 let upToSecond = '';
 let last = -1;
@@ -13,7 +15,6 @@ export function timestamp(): string {
     second = seconds;
     upToSecond = new Date(now).toISOString().slice(0, 19);
   }
-  // Written once for all lines of a millisecond, in one piece: V8 would keep a sum as what it was made of.
-  const millis = now - seconds * 1000;
-  return (text = Buffer.from(`${upToSecond}.${String(millis).padStart(3, '0')}Z`).toString('latin1'));
+  const millis = String(now - seconds * 1000).padStart(3, '0');
+  return (text = flat(`${upToSecond}.${millis}Z`));
 }

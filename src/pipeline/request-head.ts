@@ -1,6 +1,7 @@
 import type { RequestHead } from '../contracts/http.ts';
 import type { Upstream } from '../contracts/runtime.ts';
 import type { Target } from '../contracts/transport.ts';
+import { flat } from '../lib/flat.ts';
 import { newSpanId } from '../lib/ids.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -35,7 +36,8 @@ function forwarded({ forwardedFor, forwardedProto, forwardedHost }: Exchange): s
     last.client = forwardedFor;
     last.proto = forwardedProto;
     last.host = forwardedHost;
-    last.text = `x-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${forwardedProto}\r\nx-forwarded-host: ${forwardedHost}\r\nx-request-id: `;
+    const host = `x-forwarded-proto: ${forwardedProto}\r\nx-forwarded-host: ${forwardedHost}\r\n`;
+    last.text = flat(`x-forwarded-for: ${forwardedFor}\r\n${host}x-request-id: `);
   }
   return last.text;
 }

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Headers, RequestHead } from '../../contracts/http.ts';
+import { flat } from '../../lib/flat.ts';
 
 /**
  * The only place that frames an HTTP/1.1 request (RFC 9112 sections 3, 6 and 7). The head is one string:
@@ -40,8 +41,7 @@ const starts: string[] = [];
 function lineStart(at: number, name: string): string {
   if (at < names.length && names[at] === name) return starts[at]!;
   if (at > names.length || at >= MOST) return '\r\n' + name + ': ';
-  // In one piece, so that it is one piece of the text: V8 keeps a sum as what it was made of.
-  const start = Buffer.from(`\r\n${name}: `).toString('latin1');
+  const start = flat(`\r\n${name}: `);
   names[at] = names[at + 1] = name;
   starts[at] = starts[at + 1] = start;
   return start;
