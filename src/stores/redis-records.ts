@@ -176,7 +176,8 @@ export class RedisRecords implements Records {
         missing.slice(i, i + BATCH).map(async (id) => {
           const record = restore?.(id, emptied) ?? null;
           if (record === null) return this.#pass(kind, id, null);
-          if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1) count++;
+          if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1)
+            count++;
           else await this.#look(kind, id);
         }),
       );

@@ -209,7 +209,9 @@ test.each(Object.entries(losses))(
     await expect.poll(() => redis.cli('hexists', 'sluice:records:consumers', 'alice')).toBe('1');
     const third = await startGateway({ config: all });
     expect(await seen(third)).toEqual([401, 200, 200, 401]);
-    const said = nodes.flatMap(({ lines }) => lines).filter(({ msg }) => String(msg).includes('written back'));
+    const said = nodes
+      .flatMap(({ lines }) => lines)
+      .filter(({ msg }) => String(msg).includes('written back'));
     expect(said.length).toBeGreaterThan(0);
   },
 );
