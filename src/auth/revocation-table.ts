@@ -10,13 +10,20 @@ export class RevocationTable implements Revocations {
     key: new Map(),
   };
 
+  #complete = false;
+
   constructor(facts: Facts) {
+    facts.on('records-known', () => (this.#complete = true));
     facts.on('revocation', (id, entry) => {
       const space = id.indexOf(' ');
       const ends = this.#ends[id.slice(0, space) as RevocationKind];
       if (entry === null) ends.delete(id.slice(space + 1));
       else ends.set(id.slice(space + 1), entry.expires ?? Infinity);
     });
+  }
+
+  get complete(): boolean {
+    return this.#complete;
   }
 
   has(kind: RevocationKind, id: string): boolean {

@@ -40,6 +40,8 @@ export interface FactValues {
   readonly 'session-use': { readonly at: number };
   /** Something is revoked until then (milliseconds since 1970, null = for ever); id: `jti ID`, `sub ID` or `key ID`. From the primary. */
   readonly revocation: { readonly expires: number | null };
+  /** Sessions, revocations and consumers of the API have been read since the start of the node. From the primary, once. */
+  readonly 'records-known': true;
   /** A worker cannot ask the store of limits, and why; id: number of the worker. From workers, null when it can again. */
   readonly 'limit-store': { readonly reason: string };
   /**

@@ -8,6 +8,12 @@ export interface StoredRecord {
   readonly expires: number | null;
 }
 
+/**
+ * What this node knows of a record that is missing in the store; null = it was removed, and is let go.
+ * @param emptied The store has forgotten everything. Else it may have forgotten the newest, or somebody has removed it.
+ */
+export type Restore = (id: string, emptied: boolean) => StoredRecord | null;
+
 /** The store cannot be reached, or refused the work; nothing was changed as far as is known. */
 export class StoreAway extends Error {}
 
@@ -25,7 +31,10 @@ export interface Records {
   /** Resolves when it is kept (where `durable`: also over a crash). */
   put(kind: RecordKind, id: string, record: StoredRecord): Promise<void>;
   remove(kind: RecordKind, id: string): Promise<void>;
-  /** Calls `heard` for what other nodes change; null = removed. */
-  on(kind: RecordKind, heard: (id: string, record: StoredRecord | null) => void): void;
+  /**
+   * Calls `heard` for what other nodes change; null = removed. A record that was known and is not there any more is
+   * written back when `restore` gives it.
+   */
+  on(kind: RecordKind, heard: (id: string, record: StoredRecord | null) => void, restore?: Restore): void;
   close(): Promise<void>;
 }

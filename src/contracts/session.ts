@@ -31,5 +31,7 @@ export type RevocationKind = 'jti' | 'sub' | 'key';
 
 /** The revocations that this process knows of. */
 export interface Revocations {
+  /** Whether the store was read: before that, who is revoked or ended is not known. Stays true. */
+  readonly complete: boolean;
   has(kind: RevocationKind, id: string): boolean;
 }

@@ -23,6 +23,7 @@ export class Kept {
   readonly revocations: RevocationList;
 
   readonly #log: Logger;
+  readonly #facts: PrimaryFacts;
   #known = false;
 
   constructor({ config, records, facts, publish, log }: KeptOptions) {
@@ -30,7 +31,9 @@ export class Kept {
     this.overlay = new Overlay(config, { publish, records, log });
     this.sessions = new SessionKeeper(records, facts, log);
     this.revocations = new RevocationList(records, facts, log);
-    void records.known.then(() => (this.#known = true));
+    this.#facts = facts;
+    // What came late may still be on its way to the workers as a configuration.
+    void records.known.then(() => this.overlay.settled()).then(() => this.#learnt());
   }
 
   /** Whether it was read since the start: until then a revoked credential would be taken for a good one. */
@@ -45,8 +48,16 @@ export class Kept {
   async load(): Promise<void> {
     try {
       await Promise.all([this.overlay.load(), this.sessions.load(), this.revocations.load()]);
+      this.#learnt();
     } catch {
-      this.#log.error('the store is away: consumers of the API, sessions and revocations are not known yet');
+      this.#log.error('the store is away: no credential is accepted until it has been read');
     }
+  }
+
+  /** Workers accept credentials from now on; what was told before this they know before it. */
+  #learnt(): void {
+    if (this.#known) return;
+    this.#known = true;
+    this.#facts.tell('records-known', '', true);
   }
 }

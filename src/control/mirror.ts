@@ -10,6 +10,8 @@ export interface MirrorOptions<K extends FactKind, V> {
   readonly toFact: (value: V) => FactValues[K];
   /** What came from the store, or null when it is not to be understood. */
   readonly read: (value: unknown) => V | null;
+  /** Whether what is missing in the store was lost there, and never removed: it is written back. */
+  readonly restore?: boolean;
   readonly records: Records;
   readonly facts: PrimaryFacts;
   readonly log: Logger;
@@ -22,6 +24,8 @@ interface Held<V> {
 
 /** Milliseconds between two looks for what has expired. */
 const SWEEP = 30_000;
+/** How far the clocks of nodes may differ: until then another node may still need the record. */
+const SKEW = 30_000;
 
 /**
  * Records of one kind, held by the primary and told to every worker. What is put or removed is in the store, and
@@ -33,7 +37,8 @@ export class Mirror<K extends FactKind, V> {
 
   constructor(options: MirrorOptions<K, V>) {
     this.#options = options;
-    options.records.on(options.kind, (id, record) => this.#hear(id, record));
+    const restore = options.restore === true ? (id: string) => this.#living(id) : undefined;
+    options.records.on(options.kind, (id, record) => this.#hear(id, record), restore);
     setInterval(() => this.#sweep(), SWEEP).unref();
   }
 
@@ -67,6 +72,11 @@ export class Mirror<K extends FactKind, V> {
     await this.#options.facts.known();
   }
 
+  #living(id: string): StoredRecord | null {
+    const held = this.#held.get(id);
+    return held === undefined || (held.expires !== null && held.expires <= Date.now()) ? null : held;
+  }
+
   #hear(id: string, record: StoredRecord | null): void {
     if (record === null) return this.#drop(id);
     const value = this.#options.read(record.value);
@@ -90,6 +100,6 @@ export class Mirror<K extends FactKind, V> {
   #sweep(): void {
     const now = Date.now();
     for (const [id, { expires }] of this.#held)
-      if (expires !== null && expires <= now) this.remove(id).catch(() => undefined);
+      if (expires !== null && expires + SKEW <= now) this.remove(id).catch(() => undefined);
   }
 }

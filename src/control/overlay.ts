@@ -38,7 +38,11 @@ export class Overlay {
   constructor(file: GatewayConfig, options: OverlayOptions) {
     this.#file = file;
     this.#options = options;
-    options.records.on('consumers', (id, record) => void this.#follow(id, record));
+    options.records.on(
+      'consumers',
+      (id, record) => void this.#follow(id, record),
+      (id, emptied) => this.#lost(id, emptied),
+    );
   }
 
   /** Reads what earlier runs and other nodes have left. Rejects when the store cannot be reached. */
@@ -54,6 +58,11 @@ export class Overlay {
       if (outcome.ok) this.#file = file;
       return outcome;
     });
+  }
+
+  /** Resolves when everything that was heard of so far is served or refused. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#last;
   }
 
   /** Every consumer that is served. */
@@ -125,6 +134,12 @@ export class Overlay {
     const { generation } = outcome;
     this.#options.log.info({ generation, actor, consumer: id }, 'consumer changed');
     return outcome;
+  }
+
+  /** What `forget` leaves nothing of is written back only when the store has forgotten everything. */
+  #lost(id: string, emptied: boolean): StoredRecord | null {
+    const said = this.#consumers.get(id);
+    return !emptied || said === undefined ? null : { value: { consumer: said }, expires: null };
   }
 
   /** Another node has changed a consumer. */

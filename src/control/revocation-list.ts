@@ -13,6 +13,12 @@ export interface Revocation {
   readonly expires: number | null;
 }
 
+/**
+ * How long it is kept that an entry was taken back, in milliseconds: as an entry that has ended. A record that is
+ * missing in the store is then one that the store has lost, and may be written back.
+ */
+const TAKEN_BACK = 30 * 24 * 3_600_000;
+
 /** Every worker holds the whole list. */
 const MOST = 1_000_000;
 
@@ -32,6 +38,7 @@ export class RevocationList {
       fact: 'revocation',
       toFact: ({ expires }) => ({ expires }),
       read: (value) => stored.safeParse(value).data ?? null,
+      restore: true,
       records,
       facts,
       log,
@@ -43,9 +50,7 @@ export class RevocationList {
   }
 
   *list(): Iterable<Revocation> {
-    const now = Date.now();
-    for (const [, { value }] of this.#entries.entries())
-      if (value.expires === null || value.expires > now) yield value;
+    for (const [, { value }] of this.#entries.entries()) if (counts(value)) yield value;
   }
 
   /** Adds an entry, or changes how long it counts; false when there are too many. */
@@ -58,11 +63,15 @@ export class RevocationList {
   /** Takes an entry back; false when there is none. */
   async remove(kind: RevocationKind, subject: string): Promise<boolean> {
     const id = idOf(kind, subject);
-    if (this.#entries.get(id) === undefined) return false;
-    await this.#entries.remove(id);
+    const found = this.#entries.get(id);
+    if (found === undefined || !counts(found)) return false;
+    const now = Date.now();
+    await this.#entries.put(id, { ...found, expires: now }, now + TAKEN_BACK);
     return true;
   }
 }
+
+const counts = ({ expires }: Revocation): boolean => expires === null || expires > Date.now();
 
 /** As the workers know it. */
 const idOf = (kind: RevocationKind, subject: string): string => `${kind} ${subject}`;

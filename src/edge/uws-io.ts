@@ -1,7 +1,6 @@
 import { fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
-import { Timer, wheel } from '../lib/wheel.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
@@ -9,7 +8,7 @@ import { BodyQueue } from './body-queue.ts';
 import { isBodiless, statusLine } from './status.ts';
 import { endChunksByHand, EndedByHand, endHeadByHand } from './uws-by-hand.ts';
 import { CORK_ROOM, corked, corkedPieces, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
-import { Reading, rearm } from './uws-reading.ts';
+import { Reading, rearm, type Reader } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
 import { writeFields } from './write-block.ts';
 
@@ -18,7 +17,7 @@ const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, tru
 const cutLate = (io: UwsIo): void => io.cut();
 
 /** One request's side of the addon. After `closed` it does not touch the response: that would throw, or end the process. */
-export class UwsIo implements Source, Downstream, Corked {
+export class UwsIo implements Source, Downstream, Corked, Reader {
   x!: Exchange;
   begun = false;
   closed = false;
@@ -41,7 +40,6 @@ export class UwsIo implements Source, Downstream, Corked {
   /** The addon must not know of the reply's end. */
   #byHand = false;
   #over: EndedByHand | null = null;
-  #timer: Timer | null = null;
 
   constructor(res: UwsResponse, context: UwsContext) {
     this.#res = res;
@@ -52,13 +50,21 @@ export class UwsIo implements Source, Downstream, Corked {
     return this.x.bodyLength;
   }
 
-  /** The body follows: its silence is bounded from now on. */
+  /** The body follows. */
   expectBody(): void {
     this.#ended = false;
-    this.#timer = new Timer(this);
-    this.#reading = new Reading(this.#res);
-    this.#armBody();
-    rearm(this.#res);
+    this.#reading = new Reading(this.#res, this);
+    this.#reading.expect();
+  }
+
+  /** What follows of the body comes in a later turn: the silence until then is bounded. */
+  turned(): void {
+    if (!this.#ended && !this.closed) this.#reading!.await(this.#silence());
+  }
+
+  /** Milliseconds that the client may be silent; 0 = any time, or nobody waits for it. */
+  #silence(): number {
+    return this.#discarding || this.#reading!.paused ? 0 : this.x.runtime.config.limits.bodyTimeout;
   }
 
   /** A piece from the addon; its memory is taken away when this returns. */
@@ -66,13 +72,10 @@ export class UwsIo implements Source, Downstream, Corked {
     const { x } = this;
     x.bytesIn += piece.byteLength;
     this.#ended = last;
-    if (last) wheel.cancel(this.#timer!);
+    if (last) this.#reading!.disarm();
     if (this.#discarding || this.closed) return this.#over?.heard(last);
     if (x.bytesIn > x.route.bodyBytes) return bodyFault(x, fault('body_too_large'));
-    if (!last && !this.#reading!.paused) {
-      this.#armBody();
-      rearm(this.#res);
-    }
+    if (!last && !this.#reading!.paused) this.#reading!.expect();
     // The end of chunks may be misread: then what follows in the segment makes the addon close the connection first.
     const later = last && this.length < 0;
     this.#take(new Uint8Array(piece), last && !later);
@@ -86,7 +89,7 @@ export class UwsIo implements Source, Downstream, Corked {
 
   #take(chunk: Uint8Array, last: boolean): void {
     if (this.#sink === null || this.#reading!.paused) this.#keep(chunk, last);
-    else if (!this.#sink.onBody(chunk, last) && !this.#ended) this.#pause();
+    else if (!this.#sink.onBody(chunk, last) && !this.#ended) this.#reading!.pause();
   }
 
   pipe(to: BodySink): void {
@@ -98,14 +101,14 @@ export class UwsIo implements Source, Downstream, Corked {
     if (this.#sink === null || this.#discarding) return;
     if (this.#queue !== null && !this.#queue.drain(this.#sink)) return;
     if (!this.#reading!.paused || this.closed) return;
-    this.#armBody();
     this.#reading!.resume();
+    if (!this.#ended) this.#reading!.arm(this.#silence());
   }
 
   discard(): void {
     this.#discarding = true;
     this.#queue?.clear();
-    if (this.#timer !== null) wheel.cancel(this.#timer);
+    this.#reading?.disarm();
   }
 
   /** The client fell silent in the middle of its body. */
@@ -117,17 +120,7 @@ export class UwsIo implements Source, Downstream, Corked {
     this.#queue ??= new BodyQueue();
     if (!this.#queue.push(chunk, last))
       return bodyFault(this.x, fault('overload', 'too much request data is waiting'));
-    if (!this.#ended && !this.#reading!.paused) this.#pause();
-  }
-
-  #pause(): void {
-    wheel.cancel(this.#timer!);
-    this.#reading!.pause();
-  }
-
-  #armBody(): void {
-    const { bodyTimeout } = this.x.runtime.config.limits;
-    if (bodyTimeout > 0 && !this.#ended) wheel.arm(this.#timer!, bodyTimeout, performance.now());
+    if (!this.#ended && !this.#reading!.paused) this.#reading!.pause();
   }
 
   start(head: ReplyHead): void {

@@ -16,7 +16,7 @@ export const inertAuth: AuthServices = {
   facts: inertFacts,
   verifier: { start: () => undefined, signature: () => null, password: () => null },
   sessions: { find: () => undefined },
-  revocations: { has: () => false },
+  revocations: { complete: true, has: () => false },
 };
 
 export const noConsumers: Consumers = {

@@ -1,6 +1,7 @@
 import { AUTHENTICATORS } from '../auth/index.ts';
-import type { AuthSite, BoundAuthenticator } from '../contracts/auth.ts';
+import type { AuthSite, AuthVerdict, BoundAuthenticator, Check } from '../contracts/auth.ts';
 import type { GatewayConfig } from '../contracts/config.ts';
+import { fault } from '../contracts/fault.ts';
 
 /** Options of policies by name, as they are in effect at one place. */
 type Options = Readonly<Record<string, unknown>>;
@@ -17,10 +18,23 @@ export function authOptions(options: Options): unknown {
 export function bindAuthenticators(options: Options, site: AuthSite): BoundAuthenticator[] {
   return AUTHENTICATORS.filter(({ name }) => isOn(options[name])).map((each) => ({
     name: each.name,
-    check: each.compile(options[each.name], site),
+    check: onceKnown(each.compile(options[each.name], site), site),
     challenge: each.challenge(options[each.name]),
     conceal: each.conceal?.(options[each.name]) ?? null,
   }));
+}
+
+const UNREAD = fault('auth_unavailable', undefined, ['retry-after', '1']);
+
+/** While it is not known who is revoked, nobody's credential is believed. Costs nothing where that is known already. */
+function onceKnown(check: Check, { services: { revocations } }: AuthSite): Check {
+  if (revocations.complete) return check;
+  const withheld = (verdict: AuthVerdict): AuthVerdict => (verdict === null ? null : UNREAD);
+  return (x) => {
+    const verdict = check(x);
+    if (revocations.complete) return verdict;
+    return verdict instanceof Promise ? verdict.then(withheld) : withheld(verdict);
+  };
 }
 
 /** Names of the fields in which authenticators, anywhere in the configuration, tell an upstream who calls. */

@@ -1,24 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { StoreAway } from '../contracts/records.ts';
-import type { RecordKind, Records, StoredRecord } from '../contracts/records.ts';
+import type { RecordKind, Records, Restore, StoredRecord } from '../contracts/records.ts';
 import type { StoreConfig } from '../contracts/store.ts';
 import { connectRedis, reasonOf, type RedisClient } from './redis.ts';
 
-type Heard = (id: string, record: StoredRecord | null) => void;
+interface Listener {
+  readonly heard: (id: string, record: StoredRecord | null) => void;
+  readonly restore: Restore | undefined;
+}
 
-/** What nodes tell each other: which record has changed, and who has changed it. */
+/** What nodes tell each other: which record has changed, and who has changed it; no kind = read everything anew. */
 interface Change {
   readonly node: string;
-  readonly kind: RecordKind;
-  readonly id: string;
+  readonly kind?: RecordKind;
+  readonly id?: string;
+}
+
+export interface RecordsEvents {
+  /** Why Redis cannot be reached, in words without address or secret. */
+  readonly trouble: (reason: string) => void;
+  /** Redis had forgotten so many records that this node knew. */
+  readonly restored: (kind: RecordKind, count: number) => void;
 }
 
 /** Longest wait for Redis in milliseconds: an operator waits here, not a request. */
 const TIMEOUT = 2_000;
+/** Milliseconds between two looks whether Redis has been emptied: who is connected is not told of that. */
+const LOOK_EVERY = 2_000;
+/** Records written back at once. */
+const BATCH = 1_000;
 
 /**
  * Records that the nodes of a store share: a hash for each kind, and a channel on which a node tells the others what
- * it has changed. Whoever was not connected for a while reads everything anew.
+ * it has changed. Whoever was not connected for a while reads everything anew. A mark tells one life of the data from
+ * the next: without it Redis was emptied, and every node is asked to write back what it knows.
  */
 export class RedisRecords implements Records {
   readonly durable = true;
@@ -27,22 +42,37 @@ export class RedisRecords implements Records {
   readonly #client: RedisClient;
   readonly #subscriber: RedisClient;
   readonly #node = randomUUID();
-  readonly #heard = new Map<RecordKind, Heard>();
+  readonly #events: RecordsEvents;
+  readonly #looking: NodeJS.Timeout;
+  readonly #listeners = new Map<RecordKind, Listener>();
   /** Ids of each kind as they were read or heard of: what is missing when all is read anew was removed. */
   readonly #known = new Map<RecordKind, Set<string>>();
   #allRead: () => void = () => undefined;
+  /** The life of the data that was read last; null = none was. */
+  #mark: string | null = null;
+  /** Whether it was read to its end. */
+  #complete = false;
+  #last: Promise<void> = Promise.resolve();
 
-  /** @param trouble Is told why Redis cannot be reached, in words without address or secret. */
-  constructor(config: StoreConfig, trouble: (reason: string) => void) {
+  constructor(config: StoreConfig, events: RecordsEvents) {
+    this.#events = events;
+    const { trouble } = events;
     this.#prefix = `${config.prefix}:records`;
     this.known = new Promise((resolve) => (this.#allRead = resolve));
     this.#client = connectRedis(config, { name: 'records', timeout: TIMEOUT, trouble });
     this.#subscriber = connectRedis(config, { name: 'records-sub', timeout: null, trouble: () => undefined });
     this.#subscriber.on('ready', () => void this.#subscribed());
     this.#subscriber.on('message', (_channel: string, text: string) => this.#hear(text));
+    this.#looking = setInterval(() => void this.#lookForMark(), LOOK_EVERY).unref();
   }
 
   async load(kind: RecordKind): Promise<ReadonlyMap<string, StoredRecord>> {
+    const records = await this.#read(kind);
+    for (const id of records.keys()) this.#ids(kind).add(id);
+    return records;
+  }
+
+  async #read(kind: RecordKind): Promise<Map<string, StoredRecord>> {
     await ready(this.#client);
     const found = await reached(this.#client.hgetall(this.#key(kind)));
     const now = Date.now();
@@ -51,46 +81,49 @@ export class RedisRecords implements Records {
       const record = parse(text);
       if (record !== null && (record.expires === null || record.expires > now)) records.set(id, record);
     }
-    this.#known.set(kind, new Set(records.keys()));
     return records;
   }
 
   async put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
     await reached(this.#client.hset(this.#key(kind), id, JSON.stringify(record)));
     this.#ids(kind).add(id);
-    await this.#tell(kind, id);
+    await this.#tell({ kind, id });
   }
 
   async remove(kind: RecordKind, id: string): Promise<void> {
     await reached(this.#client.hdel(this.#key(kind), id));
     this.#ids(kind).delete(id);
-    await this.#tell(kind, id);
+    await this.#tell({ kind, id });
   }
 
-  on(kind: RecordKind, heard: Heard): void {
-    this.#heard.set(kind, heard);
+  on(kind: RecordKind, heard: Listener['heard'], restore?: Restore): void {
+    this.#listeners.set(kind, { heard, restore });
   }
 
   close(): Promise<void> {
+    clearInterval(this.#looking);
     this.#client.disconnect();
     this.#subscriber.disconnect();
     return Promise.resolve();
   }
 
-  #tell(kind: RecordKind, id: string): Promise<unknown> {
-    const change: Change = { node: this.#node, kind, id };
+  #tell(what: Omit<Change, 'node'>): Promise<unknown> {
+    const change: Change = { node: this.#node, ...what };
     return reached(this.#client.publish(this.#prefix, JSON.stringify(change)));
   }
 
   #hear(text: string): void {
-    const change = JSON.parse(text) as Change;
-    if (change.node !== this.#node) void this.#look(change.kind, change.id);
+    const { node, kind, id } = JSON.parse(text) as Change;
+    if (node === this.#node) return;
+    if (kind === undefined || id === undefined) void this.#readAll();
+    else void this.#look(kind, id);
   }
 
   async #look(kind: RecordKind, id: string): Promise<void> {
     try {
       const text = await this.#client.hget(this.#key(kind), id);
-      this.#pass(kind, id, text === null ? null : parse(text));
+      if (text === null) await this.#restore(kind, [id], false);
+      else this.#pass(kind, id, parse(text));
     } catch {
       // Whatever happened to the connection: everything is read anew when it stands again.
       await this.#readAll();
@@ -107,20 +140,67 @@ export class RedisRecords implements Records {
     }
   }
 
-  async #readAll(): Promise<void> {
-    for (const kind of this.#heard.keys()) {
-      const before = this.#ids(kind);
-      const records = await this.load(kind);
+  /** Reads everything, one time after the other. Never rejects: what fails is tried again at the next look. */
+  #readAll(): Promise<void> {
+    return (this.#last = this.#last
+      .then(() => this.#readOnce())
+      .then(
+        () => void (this.#complete = true),
+        () => void (this.#complete = false),
+      ));
+  }
+
+  async #readOnce(): Promise<void> {
+    await ready(this.#client);
+    const before = this.#mark;
+    const mark = await reached(this.#client.get(this.#key('mark')));
+    const now = mark ?? (await this.#setMark());
+    for (const kind of this.#listeners.keys()) {
+      const records = await this.#read(kind);
       for (const [id, record] of records) this.#pass(kind, id, record);
-      for (const id of before) if (!records.has(id)) this.#pass(kind, id, null);
+      const missing = [...this.#ids(kind)].filter((id) => !records.has(id));
+      await this.#restore(kind, missing, before !== null && before !== now);
     }
+    // Others may know what this node has never heard of, or had to be told what it knows.
+    if (mark === null) await this.#tell({});
+    this.#mark = now;
     this.#allRead();
+  }
+
+  /** Writes back what is missing and still known, without touching what came there meanwhile. */
+  async #restore(kind: RecordKind, missing: string[], emptied: boolean): Promise<void> {
+    const restore = this.#listeners.get(kind)?.restore;
+    let count = 0;
+    for (let i = 0; i < missing.length; i += BATCH)
+      await Promise.all(
+        missing.slice(i, i + BATCH).map(async (id) => {
+          const record = restore?.(id, emptied) ?? null;
+          if (record === null) return this.#pass(kind, id, null);
+          if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1)
+            count++;
+          else await this.#look(kind, id);
+        }),
+      );
+    if (count === 0) return;
+    this.#events.restored(kind, count);
+    await this.#tell({});
+  }
+
+  async #setMark(): Promise<string | null> {
+    await reached(this.#client.set(this.#key('mark'), randomUUID(), 'NX'));
+    return reached(this.#client.get(this.#key('mark')));
+  }
+
+  async #lookForMark(): Promise<void> {
+    if (this.#client.status !== 'ready' || this.#subscriber.status !== 'ready') return;
+    const mark = await this.#client.get(this.#key('mark')).catch(() => undefined);
+    if (mark !== undefined && (mark !== this.#mark || !this.#complete)) await this.#readAll();
   }
 
   #pass(kind: RecordKind, id: string, record: StoredRecord | null): void {
     if (record === null) this.#ids(kind).delete(id);
     else this.#ids(kind).add(id);
-    this.#heard.get(kind)?.(id, record);
+    this.#listeners.get(kind)?.heard(id, record);
   }
 
   #ids(kind: RecordKind): Set<string> {
@@ -129,7 +209,7 @@ export class RedisRecords implements Records {
     return ids;
   }
 
-  #key(kind: RecordKind): string {
+  #key(kind: RecordKind | 'mark'): string {
     return `${this.#prefix}:${kind}`;
   }
 }

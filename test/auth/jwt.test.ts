@@ -353,7 +353,7 @@ test('a token or a user that is revoked is refused at once, though the token was
   const services = {
     ...inertAuth,
     verifier: realVerifier(),
-    revocations: { has: (kind: string, id: string) => revoked.has(`${kind} ${id}`) },
+    revocations: { complete: true, has: (kind: string, id: string) => revoked.has(`${kind} ${id}`) },
   };
   const checked = compileJwt({ issuers: [issuer] }, { services });
   const token = forge(key.privateKey, header, { ...claims(), jti: 't1' });

@@ -175,3 +175,18 @@ describeEdges('bodies', { answer, limits, routes: [small] }, (edge) => {
     });
   });
 });
+
+const short = { headerTimeout: '1s', idleTimeout: '1s', bodyTimeout: '3s' };
+
+describeEdges('the limits on heads and on idling', { answer, limits: short }, (edge) => {
+  test('do not cut an upload that is slower than they are', { timeout: 30_000 }, async () => {
+    using client = await edge.connect();
+    await client.send(head('POST /count', 'Content-Length: 9'));
+    // The addon's clock for a second is one of up to eight.
+    for (let i = 0; i < 9; i++) {
+      await client.send('x');
+      await wait(1_100);
+    }
+    expect((await client.reply('POST', PATIENCE)).body.toString()).toBe('9');
+  });
+});

@@ -6,7 +6,8 @@ import { newKey } from '../../src/auth/key-hash.ts';
 import { request, type Answer } from '../admin/request.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
-import { startRedis } from '../support/redis.ts';
+import { startRedis, type RedisServer } from '../support/redis.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const config = (store: object) => ({
   version: 1,
@@ -132,6 +133,16 @@ test('Redis: a node that cannot know what is revoked is not ready, unless nobody
 
   const fresh = await startGateway({ config: config(store) });
   expect(await ready(fresh)).toEqual([503, 'unread']);
+  // Who comes all the same is not believed: the key may be revoked, and the session have ended.
+  for (const [path, shown] of [
+    ['/key', key],
+    ['/session', { cookie: 'sid=x' }],
+  ] as const) {
+    const reply = await request(fresh.port, 'GET', path, undefined, { host: 'x', ...shown });
+    expect([reply.status, reply.headers['retry-after']]).toEqual([503, '1']);
+    expect(reply.text).toContain('auth_unavailable');
+  }
+  expect(await get(fresh, '/key', {})).toBe(401);
   const open = [{ id: 'all', match: { paths: ['/*'] }, respond: { body: 'ok' } }];
   const other = await startGateway({ config: { ...config(store), routes: open } });
   expect(await ready(other)).toEqual([200, 'ready']);
@@ -156,26 +167,75 @@ test('Redis: what was said of a consumer is taken back on every node', async () 
   await expect.poll(status).toBe(200);
 });
 
-test('Redis: one that restarts empty takes with it all that the API has said, revocations too', async () => {
+const losses = {
+  'restarts empty': async (redis: RedisServer) => {
+    await redis.kill();
+    await redis.start();
+  },
+  'is emptied under its clients': (redis: RedisServer) => Promise.resolve(void redis.cli('flushall')),
+};
+
+test.each(Object.entries(losses))(
+  'Redis that %s is told again what is revoked, and who is a consumer; sessions end',
+  async (_, lose) => {
+    const redis = await startRedis();
+    const [bob, carol] = [newKey(), newKey()];
+    const consumers = [
+      { id: 'bob', keys: [{ id: 'k1', hash: bob.hash }] },
+      { id: 'carol', keys: [{ id: 'k1', hash: carol.hash }] },
+    ];
+    const all = { ...config({ kind: 'redis', url: redis.url }), consumers };
+    const nodes = [await startGateway({ config: all }), await startGateway({ config: all })];
+    const [one, two] = nodes as [Gateway, Gateway];
+    const { key, cookie } = await fill(one);
+    await admin(one, 'POST', '/revocations', { key: 'bob/k1' });
+    await admin(two, 'POST', '/revocations', { key: 'carol/k1' });
+    const taken = await admin(one, 'DELETE', `/revocations/${encodeURIComponent('key:carol/k1')}`);
+    const seen = async (gateway: Gateway) => [
+      await get(gateway, '/key', { 'x-api-key': bob.key }),
+      await get(gateway, '/key', { 'x-api-key': carol.key }),
+      await get(gateway, '/key', key),
+      await get(gateway, '/session', cookie),
+    ];
+    expect(taken.status).toBe(204);
+    for (const node of nodes) await expect.poll(() => seen(node)).toEqual([401, 200, 200, 200]);
+
+    await lose(redis);
+    for (const node of nodes)
+      await expect.poll(() => seen(node), { timeout: 10_000 }).toEqual([401, 200, 200, 401]);
+    await expect
+      .poll(() => redis.cli('hexists', 'sluice:records:revocations', 'key bob/k1'), { timeout: 10_000 })
+      .toBe('1');
+    await expect.poll(() => redis.cli('hexists', 'sluice:records:consumers', 'alice')).toBe('1');
+    const third = await startGateway({ config: all });
+    expect(await seen(third)).toEqual([401, 200, 200, 401]);
+    const said = nodes
+      .flatMap(({ lines }) => lines)
+      .filter(({ msg }) => String(msg).includes('written back'));
+    expect(said.length).toBeGreaterThan(0);
+  },
+);
+
+test('Redis: what was taken back on purpose is not written back by who was away', async () => {
   const redis = await startRedis();
   const { key, hash } = newKey();
   const consumers = [{ id: 'bob', keys: [{ id: 'k1', hash }] }];
-  const gateway = await startGateway({
-    config: { ...config({ kind: 'redis', url: redis.url }), consumers },
-  });
-  const ofFile = { 'x-api-key': key };
-  const { key: ofApi, cookie } = await fill(gateway);
-  await admin(gateway, 'POST', '/revocations', { key: 'bob/k1' });
-  const seen = async () => [
-    await get(gateway, '/key', ofFile),
-    await get(gateway, '/key', ofApi),
-    await get(gateway, '/session', cookie),
-  ];
-  expect(await seen()).toEqual([401, 200, 200]);
-  await redis.kill();
-  expect(await seen()).toEqual([401, 200, 200]);
-  await redis.start();
-  await expect.poll(seen).toEqual([200, 401, 401]);
+  const proxy = await startTcpProxy(redis.port);
+  const node = (port: number) =>
+    startGateway({
+      config: { ...config({ kind: 'redis', url: `redis://127.0.0.1:${String(port)}` }), consumers },
+    });
+  const [near, far] = [await node(redis.port), await node(proxy.port)];
+  const status = (gateway: Gateway) => get(gateway, '/key', { 'x-api-key': key });
+  await admin(near, 'POST', '/revocations', { key: 'bob/k1' });
+  await expect.poll(() => status(far)).toBe(401);
+  proxy.cut();
+  redis.cli('client', 'kill', 'type', 'pubsub');
+  await admin(near, 'DELETE', `/revocations/${encodeURIComponent('key:bob/k1')}`);
+  expect(await status(far)).toBe(401);
+  proxy.heal();
+  await expect.poll(() => status(far), { timeout: 10_000 }).toBe(200);
+  expect(await status(near)).toBe(200);
 });
 
 test('Redis: a revocation reaches the other node, under load, within 100 ms', async () => {
