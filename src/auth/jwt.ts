@@ -86,13 +86,23 @@ class Judge {
     const token = this.#reader.token(text);
     const digest = digestOf(this.#id, token);
     if (this.#cache.refused.has(digest, now)) return INVALID;
-    const candidates = this.#rules.candidates(token, now);
-    if (candidates.length === 0) return INVALID;
     const running = this.#cache.running.find(digest);
     if (running !== null) return running;
-    const verdict = this.#prove(text, digest, candidates);
+    const turn = this.#cache.turnstile.enter();
+    if (turn === false) return OVERLOAD;
+    if (turn !== null) return this.#run(digest, this.#proveLater(turn, text, digest));
+    const candidates = this.#rules.candidates(token, now);
+    return candidates.length === 0 ? INVALID : this.#run(digest, this.#prove(text, digest, candidates));
+  }
+
+  #run(digest: string, verdict: Promise<AuthVerdict>): Promise<AuthVerdict> {
     this.#cache.running.add(digest, verdict);
     return verdict;
+  }
+
+  async #proveLater(turn: Promise<void>, text: string, digest: string): Promise<AuthVerdict> {
+    await turn;
+    return this.#prove(text, digest, this.#rules.candidates(this.#reader.token(text), Date.now()));
   }
 
   /** Runs on at least until the caller has noted that it does. */

@@ -4,6 +4,7 @@ import type { Identity } from '../contracts/http.ts';
 import type { VerifyKey } from './keys.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 import { RunningChecks } from './running-checks.ts';
+import { Turnstile } from './turnstile.ts';
 
 /** What is known of one accepted token under one set of rules. */
 export interface Known {
@@ -38,6 +39,8 @@ export class TokenCache {
   /** Apart: a flood of forged tokens pushes out other forged tokens and never a good one. */
   readonly refused = new RefusedTokens();
   readonly running = new RunningChecks();
+  /** For texts that nothing is known of. */
+  readonly turnstile = new Turnstile();
 
   find(rules: string, text: string): Known | undefined {
     const known = this.#accepted.get(keyOf(rules, text));

@@ -333,6 +333,24 @@ describe('what is remembered', () => {
     expect([verdicts, asked]).toEqual([Array(4).fill('accepted'), 1]);
   });
 
+  test('many new tokens at once do not keep the loop from other work', async () => {
+    const tokens = Array.from(
+      { length: 300 },
+      (_, i) => `${b64(header)}.${b64({ ...claims(), jti: i })}.AAAA`,
+    );
+    let turns = 0;
+    let isRunning = true;
+    const count = () => {
+      turns++;
+      if (isRunning) setImmediate(count);
+    };
+    setImmediate(count);
+    const verdicts = await Promise.all([...tokens, good()].map((token) => outcome(check, token)));
+    isRunning = false;
+    expect(verdicts).toEqual([...tokens.map(() => 'unauthorized'), 'accepted']);
+    expect(turns).toBeGreaterThan(5);
+  });
+
   test('when the queue is full the answer is 503, and is not remembered', async () => {
     let full = true;
     const verifier = {
