@@ -106,6 +106,13 @@ describe.each(EDGES)('what an upstream receives from the %s edge', (edge) => {
     expect(await logged()).toMatchObject({ client_ip: STRANGER, request_id: seen!.get('x-request-id')[0] });
   });
 
+  test('letters whose last byte is that of a line feed break no line', async () => {
+    const hop = Buffer.from('203.0.113.9\u010d\u010ax-admin: 1').toString('latin1');
+    const seen = await seenOf([`X-Forwarded-For: ${hop}`], TRUSTED);
+    expect(seen.get('x-admin')).toEqual([]);
+    expect(seen.get('x-forwarded-for')).toEqual([`${hop}, ${TRUSTED}`]);
+  });
+
   describe('a trusted peer is believed', () => {
     test.each([
       ['one address', ['203.0.113.9'], '203.0.113.9'],
