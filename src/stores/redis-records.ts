@@ -53,6 +53,10 @@ export class RedisRecords implements Records {
   /** Whether it was read to its end. */
   #complete = false;
   #last: Promise<void> = Promise.resolve();
+  /** The reading that has not begun; null = there is none. */
+  #queued: Promise<void> | null = null;
+  /** The others have to be told to read everything anew. */
+  #owesWord = false;
 
   constructor(config: StoreConfig, events: RecordsEvents) {
     this.#events = events;
@@ -121,13 +125,18 @@ export class RedisRecords implements Records {
 
   async #look(kind: RecordKind, id: string): Promise<void> {
     try {
-      const text = await this.#client.hget(this.#key(kind), id);
-      if (text === null) await this.#restore(kind, [id], false);
-      else this.#pass(kind, id, parse(text));
+      await this.#lookOnce(kind, id);
+      await this.#sendWord();
     } catch {
       // Whatever happened to the connection: everything is read anew when it stands again.
       await this.#readAll();
     }
+  }
+
+  async #lookOnce(kind: RecordKind, id: string): Promise<void> {
+    const text = await reached(this.#client.hget(this.#key(kind), id));
+    if (text === null) await this.#restore(kind, [id], false);
+    else this.#pass(kind, id, parse(text));
   }
 
   /** Subscribed first and read afterwards: a change between the two is heard of. */
@@ -140,20 +149,29 @@ export class RedisRecords implements Records {
     }
   }
 
-  /** Reads everything, one time after the other. Never rejects: what fails is tried again at the next look. */
+  /**
+   * Reads everything, one time after the other; who asks while one reading is under way shares the next. Never rejects:
+   * what fails is tried again at the next look. Nothing that a reading waits for may wait for this.
+   */
   #readAll(): Promise<void> {
-    return (this.#last = this.#last
-      .then(() => this.#readOnce())
-      .then(
-        () => void (this.#complete = true),
-        () => void (this.#complete = false),
-      ));
+    return (this.#queued ??= this.#last =
+      this.#last
+        .then(() => {
+          this.#queued = null;
+          return this.#readOnce();
+        })
+        .then(
+          () => void (this.#complete = true),
+          () => void (this.#complete = false),
+        ));
   }
 
   async #readOnce(): Promise<void> {
     await ready(this.#client);
     const before = this.#mark;
     const mark = await reached(this.#client.get(this.#key('mark')));
+    // Others may know what this node has never heard of.
+    if (mark === null) this.#owesWord = true;
     const now = mark ?? (await this.#setMark());
     for (const kind of this.#listeners.keys()) {
       const records = await this.#read(kind);
@@ -161,8 +179,7 @@ export class RedisRecords implements Records {
       const missing = [...this.#ids(kind)].filter((id) => !records.has(id));
       await this.#restore(kind, missing, before !== null && before !== now);
     }
-    // Others may know what this node has never heard of, or had to be told what it knows.
-    if (mark === null) await this.#tell({});
+    await this.#sendWord();
     this.#mark = now;
     this.#allRead();
   }
@@ -176,14 +193,20 @@ export class RedisRecords implements Records {
         missing.slice(i, i + BATCH).map(async (id) => {
           const record = restore?.(id, emptied) ?? null;
           if (record === null) return this.#pass(kind, id, null);
+          // Before it is written: whether it was is not known when the connection falls.
+          this.#owesWord = true;
           if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1)
             count++;
-          else await this.#look(kind, id);
+          else await this.#lookOnce(kind, id);
         }),
       );
-    if (count === 0) return;
-    this.#events.restored(kind, count);
+    if (count > 0) this.#events.restored(kind, count);
+  }
+
+  async #sendWord(): Promise<void> {
+    if (!this.#owesWord) return;
     await this.#tell({});
+    this.#owesWord = false;
   }
 
   async #setMark(): Promise<string | null> {
