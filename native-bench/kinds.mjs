@@ -107,22 +107,27 @@ function added(rounds, name, work) {
 const KEEPS_UP = 0.95;
 
 /**
- * One constant rate for all: half of what nginx can serve, measured just before, so that Sluice does not choose its own
- * load. A peer that cannot keep up is out.
+ * Constant rates, each half of the most that a proxy serves, measured just before (which compiles its code as well): its
+ * own most, or with `sameFor: NAME` that of one proxy for all. A peer that cannot keep up is out.
  */
 async function paced(work) {
   const bytes = await verified(work);
-  const nginx = work.contestants.find(({ name }) => name === 'nginx');
-  const full = await measure(nginx.pid, loadOf(work, nginx), bytes.get('nginx'));
-  const rate = Math.round(full.perSecond / 2);
+  const most = new Map();
+  await eachIn(work, async (contestant) => {
+    const full = await measure(contestant.pid, loadOf(work, contestant), bytes.get(contestant.name));
+    most.set(contestant.name, full.perSecond);
+  });
+  const { sameFor } = work.scenario;
   const rounds = await inRounds(work, async (contestant) => {
+    const rate = Math.round(most.get(sameFor ?? contestant.name) / 2);
     const measured = await constantRate(contestant, work, rate);
     if (contestant.optional && measured.perSecond < KEEPS_UP * rate)
       throw new Error(`answers ${measured.perSecond.toFixed(0)} of ${rate} requests a second`);
     return measured;
   });
-  const notes = [`Ratios are of p99. nginx serves ${full.perSecond.toFixed(0)} a second at most here.`];
-  return { rate, rounds, summary: summarise(rounds, {}, 'p99'), notes };
+  const mosts = [...most].map(([name, perSecond]) => `${name} ${perSecond.toFixed(0)}`).join(', ');
+  const notes = [`Ratios are of p99. At most, requests a second: ${mosts}.`];
+  return { rounds, summary: summarise(rounds, {}, 'p99'), notes };
 }
 
 /** rate.mjs in a process of its own; processor time is taken from the end of its warm-up on. */

@@ -75,7 +75,7 @@ export function page({ commit, machine, scenarios }, order = []) {
     [
       'Each figure is the median of interleaved rounds within one run. `CPU us/req` is processor time, user and system, of',
       'all processes of a proxy divided by the requests. `ratio` compares it with nginx in the same round (S9, S6 and',
-      '`S1-limit`: with the proxy that the row varies; `half`: p99), `least` and `most` are its extremes over the rounds.',
+      '`S1-limit`: with the proxy that the row varies; both `half`: p99), `least` and `most` are its extremes over the rounds.',
     ].join('\n'),
     '## Goals',
     goals(scenarios),

@@ -1,6 +1,7 @@
 /**
  * What is measured. `field`: who contends; `fields`: what is sent (wrk.lua); `body`: what must come back; `forwards`: from
- * the origin; `tokens`: with a fresh token each; `kind`: which measurement.
+ * the origin; `tokens`: with a fresh token each; `kind`: which measurement; `sameFor`: whose half is the rate of all (absent:
+ * everyone's own).
  */
 import { gateways } from './gateways.mjs';
 import { BODY, LARGE_BODY } from './origin.mjs';
@@ -39,7 +40,13 @@ export const scenarios = {
   'S7-512': { ...api, title: '512 connections', connections: 512 },
   S8: { ...api, title: 'a connection opened for each request', fields: 'close', field: everybody },
   S9: { ...api, title: 'two workers against one', field: scaled },
-  half: { ...api, title: 'latency at half of what nginx can serve', kind: 'rate' },
+  half: { ...api, title: 'latency of each at half of what it can serve itself', kind: 'rate' },
+  'half-nginx': {
+    ...api,
+    title: 'latency of all at half of what nginx can serve',
+    kind: 'rate',
+    sameFor: 'nginx',
+  },
   idle: { ...api, title: 'memory, idle and with 10,000 idle connections', kind: 'idle', field: everybody },
   soak: {
     ...api,
