@@ -20,6 +20,9 @@ const COMPACT = new RegExp(`^(${PART})\\.(${PART})\\.(${PART})$`);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Whether a text has the form of a compact JWS, and no more bytes than one: cheap, and asked before anything else is done. */
+export const isCompact = (text: string): boolean => text.length <= LONGEST && COMPACT.test(text);
+
 /** Takes a token apart. Null = not a compact JWS of JSON objects in their one canonical encoding. */
 export function parseCompact(token: string): Compact | null {
   if (token.length > LONGEST) return null;

@@ -3,6 +3,7 @@ import { isFault } from '../contracts/auth.ts';
 import type { Authenticator, AuthServices, AuthSite, AuthVerdict, Check } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
+import { isCompact } from './compact.ts';
 import { tokenReader, UNREADABLE, type TokenReader } from './credential.ts';
 import { jwtOptions, type JwtOptions } from './jwt-options.ts';
 import type { VerifyKey } from './keys.ts';
@@ -26,6 +27,8 @@ const NO_KEYS = fault('auth_unavailable', undefined, ['retry-after', '1']);
 
 /** How long a signature that was bad is known to be bad without another look, in milliseconds. */
 const REFUSED_MS = 10_000;
+
+type Candidates = readonly Candidate[];
 
 /** Verdicts are shared by all routes of a process, and stay true over reloads that change nothing about them. */
 const caches = new WeakMap<AuthServices, TokenCache>();
@@ -84,13 +87,17 @@ class Judge {
 
   #judgeNew(text: string, now: number): AuthVerdict | Promise<AuthVerdict> {
     const token = this.#reader.token(text);
+    if (!isCompact(token)) return INVALID;
     const digest = digestOf(this.#id, token);
     if (this.#cache.refused.has(digest, now)) return INVALID;
     const running = this.#cache.running.find(digest);
     if (running !== null) return running;
     const turn = this.#cache.turnstile.enter();
     if (turn === false) return OVERLOAD;
-    if (turn !== null) return this.#run(digest, this.#proveLater(turn, text, digest));
+    if (turn !== null) {
+      const later = turn.then(() => this.#rules.candidates(token, Date.now()));
+      return this.#run(digest, this.#prove(text, digest, later));
+    }
     const candidates = this.#rules.candidates(token, now);
     return candidates.length === 0 ? INVALID : this.#run(digest, this.#prove(text, digest, candidates));
   }
@@ -100,23 +107,21 @@ class Judge {
     return verdict;
   }
 
-  async #proveLater(turn: Promise<void>, text: string, digest: string): Promise<AuthVerdict> {
-    await turn;
-    return this.#prove(text, digest, this.#rules.candidates(this.#reader.token(text), Date.now()));
-  }
-
   /** Runs on at least until the caller has noted that it does. */
-  async #prove(text: string, digest: string, candidates: readonly Candidate[]): Promise<AuthVerdict> {
-    let verdict: AuthVerdict = INVALID;
+  async #prove(
+    text: string,
+    digest: string,
+    candidates: Candidates | Promise<Candidates>,
+  ): Promise<AuthVerdict> {
     try {
-      for (const candidate of candidates) {
-        verdict = await this.#proveOne(text, digest, candidate);
-        if (verdict !== INVALID) break;
+      for (const candidate of await candidates) {
+        const verdict = await this.#proveOne(text, digest, candidate);
+        if (verdict !== INVALID) return verdict;
       }
+      return INVALID;
     } finally {
       this.#cache.running.remove(digest);
     }
-    return verdict;
   }
 
   async #proveOne(text: string, digest: string, candidate: Candidate): Promise<AuthVerdict> {

@@ -10,8 +10,7 @@ export function openRecords({ store }: GatewayConfig, log: Logger): Records {
   if (store.kind === 'redis')
     return new RedisRecords(store, {
       trouble: (reason) => log.warn({ reason }, 'Redis cannot be reached by the primary'),
-      restored: (kind, records) =>
-        log.warn({ kind, records }, 'Redis had forgotten what this node knows: written back'),
+      restored: (records) => log.warn({ records }, 'Redis had forgotten what this node knows: written back'),
     });
   if (store.dir !== undefined) return new FileRecords(store.dir);
   return new MemoryRecords(() =>

@@ -19,8 +19,8 @@ interface Change {
 export interface RecordsEvents {
   /** Why Redis cannot be reached, in words without address or secret. */
   readonly trouble: (reason: string) => void;
-  /** Redis had forgotten so many records that this node knew. */
-  readonly restored: (kind: RecordKind, count: number) => void;
+  /** Redis had forgotten so many records, of all kinds, that this node knew; the others have been told. */
+  readonly restored: (count: number) => void;
 }
 
 /** Longest wait for Redis in milliseconds: an operator waits here, not a request. */
@@ -57,6 +57,8 @@ export class RedisRecords implements Records {
   #queued: Promise<void> | null = null;
   /** The others have to be told to read everything anew. */
   #owesWord = false;
+  /** Records written back of which the others have not been told. */
+  #restored = 0;
 
   constructor(config: StoreConfig, events: RecordsEvents) {
     this.#events = events;
@@ -187,7 +189,6 @@ export class RedisRecords implements Records {
   /** Writes back what is missing and still known, without touching what came there meanwhile. */
   async #restore(kind: RecordKind, missing: string[], emptied: boolean): Promise<void> {
     const restore = this.#listeners.get(kind)?.restore;
-    let count = 0;
     for (let i = 0; i < missing.length; i += BATCH)
       await Promise.all(
         missing.slice(i, i + BATCH).map(async (id) => {
@@ -196,17 +197,18 @@ export class RedisRecords implements Records {
           // Before it is written: whether it was is not known when the connection falls.
           this.#owesWord = true;
           if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1)
-            count++;
+            this.#restored++;
           else await this.#lookOnce(kind, id);
         }),
       );
-    if (count > 0) this.#events.restored(kind, count);
   }
 
   async #sendWord(): Promise<void> {
     if (!this.#owesWord) return;
     await this.#tell({});
     this.#owesWord = false;
+    if (this.#restored > 0) this.#events.restored(this.#restored);
+    this.#restored = 0;
   }
 
   async #setMark(): Promise<string | null> {

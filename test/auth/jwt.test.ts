@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { Rules } from '../../src/auth/rules.ts';
 import { inertAuth, noConsumers } from '../../src/lib/inert.ts';
 import { exchange } from '../policies/exchange.ts';
 import { b64, bear, compileJwt, ecKey, forge, hmac, now, outcome, realVerifier } from './support.ts';
@@ -349,6 +350,36 @@ describe('what is remembered', () => {
     isRunning = false;
     expect(verdicts).toEqual([...tokens.map(() => 'unauthorized'), 'accepted']);
     expect(turns).toBeGreaterThan(5);
+  });
+
+  test('what can be no token is refused at once, and takes no turn from one that can', async () => {
+    const checked = compileJwt({ issuers: [issuer] });
+    const [head = '', body = '', signature = ''] = good().split('.');
+    const garbage = (i: number) => [
+      `x${i}`,
+      `${head}.${body}${i}`,
+      `${head}.${body}.${signature}.${i}`,
+      `${head}.${body}.${signature}=${i}`,
+      `${head}.${body}.${'A'.repeat(9_000)}${i}`,
+    ];
+    // Many more than may wait.
+    for (let i = 0; i < 1_000; i++)
+      for (const text of garbage(i)) expect(bear(checked, text)).toMatchObject({ code: 'unauthorized' });
+    expect(await outcome(checked, good())).toBe('accepted');
+  });
+
+  test('a fault of ours while a token waits is not the answer to whoever brings that token next', async () => {
+    const checked = compileJwt({ issuers: [issuer] });
+    const others = Array.from({ length: 32 }, (_, i) =>
+      outcome(checked, forge(key.privateKey, header, { ...claims(), jti: `t${i}` })),
+    );
+    const token = good();
+    using _ = vi.spyOn(Rules.prototype, 'candidates').mockImplementationOnce(() => {
+      throw new Error('a fault of ours');
+    });
+    await expect(outcome(checked, token)).rejects.toThrow('a fault of ours');
+    expect(await outcome(checked, token)).toBe('accepted');
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['accepted']));
   });
 
   test('when the queue is full the answer is 503, and is not remembered', async () => {

@@ -212,7 +212,13 @@ test.each(Object.entries(losses))(
     const said = nodes
       .flatMap(({ lines }) => lines)
       .filter(({ msg }) => String(msg).includes('written back'));
+    // One line a node, for all kinds of records.
     expect(said.length).toBeGreaterThan(0);
+    expect(said.length).toBeLessThanOrEqual(nodes.length);
+    for (const line of said) {
+      expect(line['records']).toBeGreaterThan(0);
+      expect(line).not.toHaveProperty('kind');
+    }
   },
 );
 
