@@ -14,18 +14,21 @@ export function choose(
   pass: Pass | null,
   again: boolean,
 ): Target | 'no_target' | 'breaker_open' {
-  const lets = (target: Target) => pass === null || pass.to(target);
-  const seen = tried.slice();
+  let seen = tried;
   for (;;) {
     const target = upstream.pick(x, seen.length === 0 ? null : seen);
     if (target === null) return 'no_target';
     if (!seen.includes(target)) {
-      if (lets(target)) return target;
-      seen.push(target);
+      if (lets(pass, target)) return target;
+      seen = [...seen, target];
       continue;
     }
     const barred = seen.length > tried.length;
-    const second = again ? [target, ...tried].find((each) => tried.includes(each) && lets(each)) : undefined;
+    const second = again
+      ? [target, ...tried].find((each) => tried.includes(each) && lets(pass, each))
+      : undefined;
     return second ?? (barred || (again && tried.length > 0) ? 'breaker_open' : 'no_target');
   }
 }
+
+const lets = (pass: Pass | null, target: Target): boolean => pass === null || pass.to(target);
