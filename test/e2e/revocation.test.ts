@@ -27,7 +27,11 @@ beforeAll(async () => {
     version: 1,
     store: { kind: 'redis', url: redis.url },
     consumers: [{ id: 'alice', keys: keys.map(({ hash }, i) => ({ id: `k${String(i)}`, hash })) }],
-    routes: [route('jwt', { jwt: { issuers } }), route('key', { key: {} })],
+    routes: [
+      route('jwt', { jwt: { issuers } }),
+      route('key', { key: {} }),
+      route('session', { session: {} }),
+    ],
   };
   nodes = [await startGateway({ workers: 2, config }), await startGateway({ workers: 2, config })];
 }, 30_000);
@@ -41,12 +45,17 @@ afterAll(async () => {
 interface Victim {
   readonly path: string;
   readonly fields: Readonly<Record<string, string>>;
-  readonly revocation: Readonly<Record<string, string>>;
+  /** What the first node is asked for, and answers. */
+  readonly end: Revocation;
 }
 
-async function bearer(claims: object, revocation: Victim['revocation']): Promise<Victim> {
+type Revocation = readonly [method: string, path: string, body: unknown, status: number];
+
+const revoke = (what: object): Revocation => ['POST', '/revocations', what, 201];
+
+async function bearer(claims: object, revocation: object): Promise<Victim> {
   const token = await sign(signer, { iss: 'i', ...claims });
-  return { path: '/jwt', fields: { authorization: `Bearer ${token}` }, revocation };
+  return { path: '/jwt', fields: { authorization: `Bearer ${token}` }, end: revoke(revocation) };
 }
 
 const victims: Readonly<Record<string, (round: number) => Promise<Victim>>> = {
@@ -56,8 +65,17 @@ const victims: Readonly<Record<string, (round: number) => Promise<Victim>>> = {
     Promise.resolve({
       path: '/key',
       fields: { 'x-api-key': keys[n]!.key },
-      revocation: { key: `alice/k${String(n)}` },
+      end: revoke({ key: `alice/k${String(n)}` }),
     }),
+  'logging out': async () => {
+    const begun = await request(nodes[0].adminPort, 'POST', '/api/v1/sessions', { user: 'someone' });
+    const id = String(begun.json['id']);
+    return {
+      path: '/session',
+      fields: { cookie: `sid=${id}` },
+      end: ['DELETE', `/sessions/${id}`, undefined, 204],
+    };
+  },
 };
 
 /** Every request has a connection of its own: all workers are asked. */
@@ -79,8 +97,9 @@ async function lagOf(node: Gateway, victim: Victim): Promise<number> {
   });
   await expect.poll(() => served).toBeGreaterThan(20);
   const began = performance.now();
-  const made = await request(nodes[0].adminPort, 'POST', '/api/v1/revocations', victim.revocation);
-  expect(made.status).toBe(201);
+  const [method, path, body, status] = victim.end;
+  const made = await request(nodes[0].adminPort, method, `/api/v1${path}`, body);
+  expect(made.status).toBe(status);
   // With the answer it holds everywhere on its own node.
   for (let i = 0; i < 20; i++) expect(await ask(nodes[0], victim)).toBe(401);
   await expect.poll(() => ask(node, victim)).toBe(401);
