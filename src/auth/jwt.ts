@@ -150,12 +150,14 @@ class Judge {
 /** Asked again at every use: time goes on, and keys are withdrawn. */
 const counts = ({ key, from, until }: Known, now: number): boolean => key.live && now >= from && now < until;
 
-/** The keys that may have signed; a key that nobody knows may be new, which is worth a short wait. Null = there are none yet. */
+/**
+ * The keys that may have signed; a key that nobody knows may be new, which is worth a short wait. Null = nobody can say: the
+ * issuer does not answer.
+ */
 async function keysFor({ issuer, kid, algorithm }: Candidate): Promise<readonly VerifyKey[] | null> {
+  const known = issuer.keys.find(kid, algorithm);
+  if (known !== null && known.length > 0) return known;
+  const settled = await issuer.keys.settled(Date.now());
   const keys = issuer.keys.find(kid, algorithm);
-  if (keys !== null && keys.length > 0) return keys;
-  const coming = issuer.keys.coming(Date.now());
-  if (coming === null) return keys;
-  await coming;
-  return issuer.keys.find(kid, algorithm);
+  return settled || (keys !== null && keys.length > 0) ? keys : null;
 }

@@ -8,8 +8,8 @@ const MOST_TRIED = 4;
 export interface KeySet {
   /** Keys that may have signed, the likeliest first; null = the keys are not known yet. */
   find(kid: string | undefined, algorithm: string): readonly VerifyKey[] | null;
-  /** Settles when there may be more to find; null = waiting is of no use. */
-  coming(now: number): Promise<void> | null;
+  /** Whether a key that is not found is none of the issuer's: false = that could not be found out in time. */
+  settled(now: number): boolean | Promise<boolean>;
 }
 
 /** Keys that fit an algorithm and are named by the token, or not named by the set; all that fit when it names none. */
@@ -27,7 +27,7 @@ function choose(
 
 /** Keys from the configuration: PEM, secret, inline set. A key without a name is tried whatever the token names. */
 export function fixedKeys(keys: readonly VerifyKey[]): KeySet {
-  return { find: (kid, algorithm) => choose(keys, kid, algorithm, false), coming: () => null };
+  return { find: (kid, algorithm) => choose(keys, kid, algorithm, false), settled: () => true };
 }
 
 /** Longest wait of a request for a key that may be new. */
@@ -39,11 +39,12 @@ const MOST_WAITING = 1_000;
 class Wait {
   count = 0;
   end: () => void = () => undefined;
-  readonly over = new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE_MS);
+  /** Whether there was one. */
+  readonly over = new Promise<boolean>((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS, false);
     this.end = () => {
       clearTimeout(timer);
-      resolve();
+      resolve(true);
     };
   });
 }
@@ -54,6 +55,7 @@ export class RemoteKeys implements KeySet {
   readonly #facts: Facts;
   #keys: readonly VerifyKey[] | null = null;
   #askAgainAt = 0;
+  #current = false;
   #waiting: Wait | null = null;
 
   constructor(url: string, facts: Facts) {
@@ -70,22 +72,24 @@ export class RemoteKeys implements KeySet {
     return this.#keys === null ? null : choose(this.#keys, kid, algorithm, true);
   }
 
-  coming(now: number): Promise<void> | null {
-    if (this.#keys !== null && now < this.#askAgainAt) return null;
+  settled(now: number): boolean | Promise<boolean> {
+    if (this.#keys !== null && now < this.#askAgainAt) return this.#current;
     let wait = this.#waiting;
     if (wait === null) {
       this.#waiting = wait = new Wait();
       this.#facts.tell('unknown-kid', this.#url, {});
     }
-    if (wait.count++ >= MOST_WAITING) return null;
-    return wait.over.then(() => {
+    if (wait.count++ >= MOST_WAITING) return false;
+    return wait.over.then((answered) => {
       if (this.#waiting === wait) this.#waiting = null;
+      return answered && this.#current;
     });
   }
 
   /** Keys that stay keep their identity, so that what they have proved stays proved; keys that went are dead. */
-  #take({ keys, askAgainAt }: FactValues['jwks']): void {
+  #take({ keys, askAgainAt, current }: FactValues['jwks']): void {
     this.#askAgainAt = askAgainAt;
+    this.#current = current;
     if (keys !== null) {
       const old = this.#keys ?? [];
       const next = keys.flatMap((jwk) => {

@@ -27,6 +27,8 @@ export interface FactValues {
     readonly keys: readonly Readonly<Record<string, unknown>>[] | null;
     /** Before this time (milliseconds since 1970) no unknown key makes the primary ask the issuer again. */
     readonly askAgainAt: number;
+    /** The last attempt gave a set: what is not in `keys` is no key of the issuer's. */
+    readonly current: boolean;
   };
   /** A token names a key that is not in the set; id: URL of the key set. From workers. */
   readonly 'unknown-kid': Readonly<Record<never, never>>;

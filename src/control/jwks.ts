@@ -135,7 +135,8 @@ export class JwksFetcher {
       source.keys = found;
     }
     const askAgainAt = source.askedAt + this.#times.unknownKid;
-    this.#facts.tell('jwks', source.url, { keys: source.keys, askAgainAt });
+    const current = source.failures === 0;
+    this.#facts.tell('jwks', source.url, { keys: source.keys, askAgainAt, current });
     source.timer = setTimeout(() => this.#ask(source), this.#pause(source, fetched));
     source.timer.unref();
   }

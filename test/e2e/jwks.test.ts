@@ -97,6 +97,8 @@ test('an outage of the issuer: its keys stay, and it is asked again until it ans
     await expect.poll(() => issuer.origin.requests.length).toBeGreaterThan(asked + 2);
   }
   await gateway.waitForLine(({ msg }) => msg === 'key set cannot be fetched');
+  // It may be a new key of the issuer's: nobody can say, which is not the client's fault.
+  await expect.poll(async () => bring(gateway, await makeKey('unheard'))).toBe(503);
   const accepted = await good.stop();
   expect(accepted.length).toBeGreaterThan(50);
   expect(new Set(accepted)).toEqual(new Set([200]));
@@ -114,4 +116,25 @@ test('an outage of the issuer: its keys stay, and it is asked again until it ans
   await expect.poll(() => bring(gateway, fresh)).toBe(200);
   // Withdrawn with the first answer that does not hold it, in every worker.
   await expect.poll(() => bring(gateway, old)).toBe(401);
+});
+
+test('an issuer that is slow to answer: its new key is not refused, but asked for again', async () => {
+  const old = await makeKey('old');
+  const issuer = await startIssuer(old);
+  await using gateway = await start(issuer, {});
+  await expect.poll(() => bring(gateway, old)).toBe(200);
+  const fresh = await makeKey('fresh');
+  issuer.keys = [old.jwk, fresh.jwk];
+  // Longer than a request waits for it.
+  issuer.instead = (response) => setTimeout(() => response.end(JSON.stringify({ keys: issuer.keys })), 1_500);
+  await pause(PERIOD + 20);
+  const statuses = new Set<number>();
+  await expect
+    .poll(async () => {
+      const status = await bring(gateway, fresh);
+      statuses.add(status);
+      return status;
+    })
+    .toBe(200);
+  expect(statuses).toEqual(new Set([503, 200]));
 });
