@@ -57,6 +57,7 @@ beforeAll(async () => {
         route('open', { key: {}, auth: { anonymous: 'visitor' } }),
         route('gold', { key: {}, access: { groups: ['gold'] } }),
         route('silver', { key: {}, access: { groups: ['silver'] } }),
+        route('barred', { ip: { deny: ['127.0.0.0/8'] }, key: {} }),
         route('scoped', { session: {}, access: { scopes: ['a', 'b'] } }),
       ],
     },
@@ -171,6 +172,22 @@ describe('basic', () => {
     }
   });
 
+  test('a password is hashed once, and remembered', async () => {
+    const took = async () => {
+      const from = performance.now();
+      expect((await ask('/basic', basic('carol', 'correct horse'))).status).toBe(200);
+      return performance.now() - from;
+    };
+    const from = performance.now();
+    await hashOf('correct horse');
+    const hashing = performance.now() - from;
+    // Every worker has its own memory.
+    for (let i = 0; i < 10; i++) await took();
+    const times: number[] = [];
+    for (let i = 0; i < 21; i++) times.push(await took());
+    expect(times.sort((a, b) => a - b)[10]).toBeLessThan(hashing / 2);
+  });
+
   test('others do not', async () => {
     const challenge = 'Basic realm="sluice", charset="UTF-8"';
     for (const [name, word] of [
@@ -235,6 +252,11 @@ describe('sessions', () => {
 });
 
 describe('together', () => {
+  test('an address that is denied is not asked who it is', async () => {
+    expect((await ask('/barred')).status).toBe(403);
+    expect((await ask('/barred', { 'x-api-key': old.key })).status).toBe(403);
+  });
+
   test('without anyOf all must pass', async () => {
     const word = basic('carol', 'correct horse');
     const reply = await ask('/both', { 'x-api-key': old.key });
