@@ -6,6 +6,7 @@
  *   cheap   as many requests of the same size, refused for their time: no signature is looked at
  *   forged  distinct tokens with everything in order but the signature
  * Run against dist: node native-bench/flood.mjs [TOKENS_A_SECOND ...]      (default 3000 10000)
+ * The last line has all figures as JSON; test/native-bench/flood.test.ts holds them against their bounds.
  */
 import { fork } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -31,10 +32,10 @@ async function main(rates) {
     pinSelf(1);
     goFirst('self');
     await probe(gateway.port, 2);
-    for (const rate of rates.length > 0 ? rates : [3_000, 10_000]) {
-      if (rate <= PAIRED_UP_TO) await paired(gateway, rate);
-      else await enduring(gateway, rate);
-    }
+    const found = [];
+    for (const rate of rates.length > 0 ? rates : [3_000, 10_000])
+      found.push(await (rate <= PAIRED_UP_TO ? paired : enduring)(gateway, rate));
+    console.log(JSON.stringify(found));
   } finally {
     await stopAll();
     rmSync(folder, { recursive: true, force: true });
@@ -57,15 +58,21 @@ async function paired(gateway, rate) {
       loads[kind]?.run(false);
       await sleep(100);
     }
+  const result = { rate, timesQuiet: {}, loads: {} };
   for (const [kind, windows] of Object.entries(found)) {
     const of = (key) => median(windows.map((each) => each[key]));
     const times = median(windows.map(({ p99 }, i) => p99 / found.quiet[i].p99));
+    result.timesQuiet[kind] = times;
     const all = windows.map(({ p99 }) => p99.toFixed(2)).join(' ');
     console.log(
       `${kind.padEnd(7)} ${kind === 'quiet' ? '' : `${rate}/s`}  p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms (${all}), ${times.toFixed(2)} times quiet, max ${of('max').toFixed(1)} ms`,
     );
   }
-  for (const [kind, load] of Object.entries(loads)) console.log(`    ${kind}: ${await load.end()}`);
+  for (const [kind, load] of Object.entries(loads)) {
+    result.loads[kind] = await load.end();
+    console.log(`    ${kind}: ${JSON.stringify(result.loads[kind])}`);
+  }
+  return result;
 }
 
 /** Lag and memory second by second. */
@@ -75,12 +82,14 @@ async function enduring(gateway, rate) {
   const [lags, memory] = [[], []];
   for (let second = 0; second < 12; second++) {
     await sleep(1_000);
-    lags.push((await lag(gateway.adminPort)).toFixed(1));
-    memory.push(rss(gateway.pid).toFixed(0));
+    lags.push(await lag(gateway.adminPort));
+    memory.push(rss(gateway.pid));
   }
-  console.log(`forged ${rate}/s  loop lag ${lags.join(' ')} ms`);
-  console.log(`    memory ${memory.join(' ')} MB`);
-  console.log(`    forged: ${await load.end()}`);
+  const loads = { forged: await load.end() };
+  console.log(`forged ${rate}/s  loop lag ${lags.map((ms) => ms.toFixed(1)).join(' ')} ms`);
+  console.log(`    memory ${memory.map((mb) => mb.toFixed(0)).join(' ')} MB`);
+  console.log(`    forged: ${JSON.stringify(loads.forged)}`);
+  return { rate, lags, memory, loads };
 }
 
 async function startGateway(folder) {
@@ -146,7 +155,7 @@ async function startLoad({ port }, rate, expiresIn) {
     async end() {
       const told = next();
       child.send(null);
-      return JSON.stringify(await told);
+      return await told;
     },
   };
 }
