@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Consumers, StoredKey, StoredLogin } from '../contracts/auth.ts';
 import type { Consumer } from '../contracts/consumer.ts';
 import { makeIdentity } from '../lib/identity.ts';
@@ -32,7 +31,6 @@ export function makeDirectory(consumers: readonly Consumer[]): Consumers {
     get: (id) => byId.get(id),
     keys: (prefix) => keys.get(prefix) ?? NO_KEYS,
     login: (username) => logins.get(username),
-    digest: hash('sha256', JSON.stringify(consumers), 'base64url'),
   };
 }
 

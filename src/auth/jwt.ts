@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
 import { isFault } from '../contracts/auth.ts';
-import type { Authenticator, AuthServices, AuthSite, AuthVerdict, Check } from '../contracts/auth.ts';
+import type {
+  Authenticator,
+  AuthServices,
+  AuthSite,
+  AuthVerdict,
+  Check,
+  Consumers,
+  Verifier,
+} from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
-import { isCompact } from './compact.ts';
+import { isCompact, parseCompact } from './compact.ts';
 import { tokenReader, UNREADABLE, type TokenReader } from './credential.ts';
 import { jwtOptions, type JwtOptions } from './jwt-options.ts';
 import type { VerifyKey } from './keys.ts';
+import { provenBy } from './proof.ts';
 import { INVALID, Rules, type Candidate } from './rules.ts';
 import { TokenCache, type Known } from './token-cache.ts';
 import { digestOf } from './token-digest.ts';
@@ -29,21 +38,19 @@ const NO_KEYS = fault('auth_unavailable', undefined, ['retry-after', '1']);
 const REFUSED_MS = 10_000;
 
 type Candidates = readonly Candidate[];
+type Provable = Pick<Candidate, 'from' | 'until' | 'claims'>;
 
-/** Verdicts are shared by all routes of a process, and stay true over reloads that change nothing about them. */
+/** What is known of tokens is shared by all routes of a process, and outlasts reloads. */
 const caches = new WeakMap<AuthServices, TokenCache>();
 
 function compile(options: JwtOptions, site: AuthSite): Check {
-  const { services, consumers } = site;
+  const { services } = site;
   services.verifier.start();
-  let cache = caches.get(services);
-  if (cache === undefined) caches.set(services, (cache = new TokenCache()));
-  const id = createHash('sha256')
-    .update(JSON.stringify([options, consumers.digest]))
-    .digest('base64');
+  const cache = cacheOf(services);
+  const id = createHash('sha256').update(JSON.stringify(options)).digest('base64');
   const { header, cookie = null, query = null } = options;
   const reader = tokenReader({ header, cookie, query });
-  const judge = new Judge(id, new Rules(options, site), cache, services, reader);
+  const judge = new Judge(id, new Rules(options, site), site, cache, reader);
   const standing = (verdict: AuthVerdict): AuthVerdict =>
     verdict === null || isFault(verdict) || !isRevoked(verdict, services) ? verdict : INVALID;
   return (x) => {
@@ -55,6 +62,17 @@ function compile(options: JwtOptions, site: AuthSite): Check {
   };
 }
 
+function cacheOf(services: AuthServices): TokenCache {
+  let cache = caches.get(services);
+  if (cache === undefined) {
+    cache = new TokenCache();
+    caches.set(services, cache);
+    const { refused } = cache;
+    services.facts.on('jwks', () => refused.forget());
+  }
+  return cache;
+}
+
 /** Asked at every use, like the time: a revocation ends what was accepted before. */
 const isRevoked = ({ tokenId, user }: Identity, { revocations }: AuthServices): boolean =>
   (tokenId !== null && revocations.has('jti', tokenId)) || (user !== null && revocations.has('sub', user));
@@ -63,15 +81,17 @@ const isRevoked = ({ tokenId, user }: Identity, { revocations }: AuthServices): 
 class Judge {
   readonly #id: string;
   readonly #rules: Rules;
+  readonly #consumers: Consumers;
   readonly #cache: TokenCache;
-  readonly #services: AuthServices;
+  readonly #verifier: Verifier;
   readonly #reader: TokenReader;
 
-  constructor(id: string, rules: Rules, cache: TokenCache, services: AuthServices, reader: TokenReader) {
+  constructor(id: string, rules: Rules, site: AuthSite, cache: TokenCache, reader: TokenReader) {
     this.#id = id;
     this.#rules = rules;
+    this.#consumers = site.consumers;
     this.#cache = cache;
-    this.#services = services;
+    this.#verifier = site.services.verifier;
     this.#reader = reader;
   }
 
@@ -79,10 +99,17 @@ class Judge {
   judge(text: string): AuthVerdict | Promise<AuthVerdict> {
     const now = Date.now();
     const known = this.#cache.find(this.#id, text);
-    if (known !== undefined && counts(known, now)) return known.verdict;
+    if (known !== undefined && counts(known, now))
+      return known.consumers === this.#consumers ? known.verdict : this.#judgeAgain(known);
     // A token spelled in its own way must not cost a signature each time, nor push out what others send.
     const usual = this.#reader.usual(text);
     return usual === text ? this.#judgeNew(text, now) : this.judge(usual);
+  }
+
+  /** The proof still stands when consumers change; whom it speaks of is worked out again. */
+  #judgeAgain({ text, key, from, until }: Known): AuthVerdict {
+    const claims = parseCompact(this.#reader.token(text))?.claims;
+    return claims === undefined ? INVALID : this.#accept(text, key, { from, until, claims });
   }
 
   #judgeNew(text: string, now: number): AuthVerdict | Promise<AuthVerdict> {
@@ -113,35 +140,30 @@ class Judge {
     digest: string,
     candidates: Candidates | Promise<Candidates>,
   ): Promise<AuthVerdict> {
-    try {
-      for (const candidate of await candidates) {
-        const verdict = await this.#proveOne(text, digest, candidate);
-        if (verdict !== INVALID) return verdict;
-      }
-      return INVALID;
-    } finally {
-      this.#cache.running.remove(digest);
-    }
-  }
-
-  async #proveOne(text: string, digest: string, candidate: Candidate): Promise<AuthVerdict> {
+    const { refused, running } = this.#cache;
+    const { epoch } = refused;
     const token = this.#reader.token(text);
-    const keys = await keysFor(candidate);
-    if (keys === null) return NO_KEYS;
-    for (const key of keys) {
-      const good = await this.#services.verifier.signature(token, candidate.algorithm, key.jwk);
-      if (good === null) return OVERLOAD;
-      if (good && key.live) return this.#accept(text, key, candidate);
+    try {
+      let verdict = INVALID;
+      let forged = 0;
+      const all = await candidates;
+      for (const candidate of all) {
+        const proof = await provenBy(token, candidate, this.#verifier);
+        if (proof === 'busy') return OVERLOAD;
+        if (typeof proof !== 'string') return this.#accept(text, proof, candidate);
+        if (proof === 'unasked') verdict = NO_KEYS;
+        if (proof === 'forged') forged++;
+      }
+      if (forged > 0 && forged === all.length) refused.add(digest, Date.now() + REFUSED_MS, epoch);
+      return verdict;
+    } finally {
+      running.remove(digest);
     }
-    const [key] = keys;
-    if (key !== undefined) this.#cache.refused.add(digest, key, Date.now() + REFUSED_MS);
-    return INVALID;
   }
 
-  #accept(text: string, key: VerifyKey, candidate: Candidate): AuthVerdict {
-    const { from, until } = candidate;
-    const verdict = this.#rules.verdict(candidate);
-    const known: Known = { rules: this.#id, text, key, from, until, verdict };
+  #accept(text: string, key: VerifyKey, { from, until, claims }: Provable): AuthVerdict {
+    const verdict = this.#rules.verdict(claims);
+    const known: Known = { rules: this.#id, text, key, from, until, consumers: this.#consumers, verdict };
     this.#cache.accept(known);
     return counts(known, Date.now()) ? verdict : INVALID;
   }
@@ -149,15 +171,3 @@ class Judge {
 
 /** Asked again at every use: time goes on, and keys are withdrawn. */
 const counts = ({ key, from, until }: Known, now: number): boolean => key.live && now >= from && now < until;
-
-/**
- * The keys that may have signed; a key that nobody knows may be new, which is worth a short wait. Null = nobody can say: the
- * issuer does not answer.
- */
-async function keysFor({ issuer, kid, algorithm }: Candidate): Promise<readonly VerifyKey[] | null> {
-  const known = issuer.keys.find(kid, algorithm);
-  if (known !== null && known.length > 0) return known;
-  const settled = await issuer.keys.settled(Date.now());
-  const keys = issuer.keys.find(kid, algorithm);
-  return settled || (keys !== null && keys.length > 0) ? keys : null;
-}

@@ -70,7 +70,7 @@ export class Rules {
   }
 
   /** What is said to the bearer of a proved token. */
-  verdict({ claims }: Candidate): Identity | Fault {
+  verdict(claims: JsonObject): Identity | Fault {
     const scopes = this.#scopes.length === 0 ? [] : scopesOf(claims);
     return this.#scopes.every((each) => scopes.includes(each)) ? this.#identity(claims) : this.#scopeFault;
   }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Consumers } from '../contracts/auth.ts';
 import type { Fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { VerifyKey } from './keys.ts';
@@ -17,6 +18,8 @@ export interface Known {
   /** The verdict counts from `from` until `until`, in milliseconds since 1970. */
   readonly from: number;
   readonly until: number;
+  /** Those that the verdict was worked out with. */
+  readonly consumers: Consumers;
   readonly verdict: Identity | Fault;
 }
 

@@ -54,15 +54,13 @@ export interface Consumer {
   readonly groups: readonly string[];
 }
 
-/** The consumers of one configuration. */
+/** The consumers of one configuration: others are another object. */
 export interface Consumers {
   get(id: string): Consumer | undefined;
   /** Every key with that prefix. */
   keys(prefix: string): readonly StoredKey[];
   /** Who has that name for basic authentication. */
   login(username: string): StoredLogin | undefined;
-  /** The same text = the same consumers: what was worked out with them is still true. */
-  readonly digest: string;
 }
 
 /** An API key, as it is stored. */

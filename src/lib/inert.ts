@@ -23,7 +23,6 @@ export const noConsumers: Consumers = {
   get: () => undefined,
   keys: () => [],
   login: () => undefined,
-  digest: '',
 };
 
 /** For compiling a configuration only to see whether it can be served. */

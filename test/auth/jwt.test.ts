@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
+import { makeDirectory } from '../../src/auth/directory.ts';
 import { Rules } from '../../src/auth/rules.ts';
 import { inertAuth, noConsumers } from '../../src/lib/inert.ts';
 import { exchange } from '../policies/exchange.ts';
@@ -234,7 +235,6 @@ describe('what a caller is', () => {
   const consumers = {
     ...noConsumers,
     get: (id: string) => (id === 'shop' ? { id: 'shop', groups: ['gold'] } : undefined),
-    digest: '1',
   };
 
   test('consumer, groups, scopes and claims', async () => {
@@ -316,6 +316,22 @@ describe('what is remembered', () => {
     expect(await outcome(second, token)).toBe('unauthorized');
     // A reload that changes nothing about the rules asks no thread again.
     expect(bear(third, token)).toHaveProperty('user', 'u1');
+  });
+
+  test('consumers change: the token stays proved, and stands for what its consumer is now', async () => {
+    const services = { ...inertAuth, verifier: realVerifier() };
+    const before = makeDirectory([{ id: 'u1', groups: ['gold'], keys: [] }]);
+    const after = makeDirectory([{ id: 'u1', groups: ['iron'], keys: [] }]);
+    const token = good();
+    const options = { issuers: [issuer], scopes: [] };
+    expect(await bear(compileJwt(options, { services, consumers: before }), token)).toMatchObject({
+      groups: ['gold'],
+    });
+    const later = compileJwt(options, { services, consumers: after });
+    for (let i = 0; i < 2; i++)
+      expect(bear(later, token)).toMatchObject({ consumer: 'u1', groups: ['iron'] });
+    const gone = compileJwt(options, { services, consumers: makeDirectory([]) });
+    expect(bear(gone, token)).toMatchObject({ consumer: null, groups: [] });
   });
 
   test('equal tokens in flight are one', async () => {

@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
-import type { VerifyKey } from '../../src/auth/keys.ts';
 import { RefusedTokens } from '../../src/auth/refused-tokens.ts';
 import { digestOf } from '../../src/auth/token-digest.ts';
 
 const digest = (text: string): string => digestOf('rules', text);
 
-const keyOf = (): VerifyKey & { live: boolean } => ({ live: true }) as VerifyKey & { live: boolean };
-
 test('a refused text is known until its time is over, and no other', () => {
   const table = new RefusedTokens();
-  const key = keyOf();
   expect(table.has(digest('a'), 0)).toBe(false);
-  table.add(digest('a'), key, 100);
+  table.add(digest('a'), 100, table.epoch);
   expect([
     table.has(digest('a'), 99),
     table.has(digest('a'), 100),
@@ -20,18 +16,20 @@ test('a refused text is known until its time is over, and no other', () => {
   ]).toEqual([true, false, false, false]);
 });
 
-test('a key that was withdrawn has refused nothing', () => {
+test('when keys have changed, what was refused before is refused no more, nor what is refused by the old ones', () => {
   const table = new RefusedTokens();
-  const key = keyOf();
-  table.add(digest('a'), key, 100);
-  key.live = false;
-  expect(table.has(digest('a'), 0)).toBe(false);
+  const { epoch } = table;
+  table.add(digest('a'), 100, epoch);
+  table.forget();
+  table.add(digest('b'), 100, epoch);
+  expect([table.has(digest('a'), 0), table.has(digest('b'), 0)]).toEqual([false, false]);
+  table.add(digest('a'), 100, table.epoch);
+  expect(table.has(digest('a'), 0)).toBe(true);
 });
 
 test('a flood never makes a text refused that was not', () => {
   const table = new RefusedTokens();
-  const key = keyOf();
-  for (let i = 0; i < 50_000; i++) table.add(digest(`forged ${i}`), key, 100);
+  for (let i = 0; i < 50_000; i++) table.add(digest(`forged ${i}`), 100, table.epoch);
   let known = 0;
   for (let i = 0; i < 50_000; i++) {
     if (table.has(digest(`forged ${i}`), 0)) known++;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { Piscina } from 'piscina';
+import { expect, test, vi } from 'vitest';
 import { ecKey, forge, now, realVerifier } from './support.ts';
 
 const key = ecKey('k');
@@ -14,6 +15,15 @@ test('good and bad signatures of one batch are told apart', async () => {
   const all = tokens.map(async (each) => verifier.signature(each, 'ES256', jwk));
   expect(await Promise.all(all)).toEqual([true, false, true]);
   expect(await verifier.signature(tokens[0]!, 'ES256', JSON.stringify(ecKey().jwk))).toBe(false);
+});
+
+test('what is asked in one turn leaves in few messages', async () => {
+  using run = vi.spyOn(Piscina.prototype, 'run');
+  const verifier = realVerifier();
+  verifier.start();
+  const all = Array.from({ length: 64 }, async (_, n) => verifier.signature(token(n), 'ES256', jwk));
+  expect(new Set(await Promise.all(all))).toEqual(new Set([true]));
+  expect(run).toHaveBeenCalledTimes(2);
 });
 
 test('there is no thread before it is asked for, and no answer without one', () => {
