@@ -21,6 +21,8 @@ import { freePort, goFirst, pinSelf, startPinned, stopAll, tree, untilListening 
 const SECONDS = 1;
 const ROUNDS = Number(process.env.ROUNDS || 12);
 const WARM_UP = 3;
+/** Of a flood that is watched for what it leaves behind. */
+const ENDURED = Number(process.env.SECONDS || 40);
 const CONNECTIONS = 1_500;
 /** Beyond what the machine can do, latency says only that: memory and lag are looked at. */
 const PAIRED_UP_TO = 5_000;
@@ -80,7 +82,7 @@ async function enduring(gateway, rate) {
   const load = await startLoad(gateway, rate, 3600);
   load.run(true);
   const [lags, memory] = [[], []];
-  for (let second = 0; second < 12; second++) {
+  for (let second = 0; second < ENDURED; second++) {
     await sleep(1_000);
     lags.push(await lag(gateway.adminPort));
     memory.push(rss(gateway.pid));
