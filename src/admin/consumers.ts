@@ -52,6 +52,12 @@ export function viewOf({ consumer: { id, groups, keys, basic }, source }: Served
   };
 }
 
+/** What an ETag stands for: what is shown, and the secrets that are not. */
+const stateOf = (served: Served) => ({
+  ...viewOf(served),
+  hashes: [served.consumer.basic?.hash, ...served.consumer.keys.map(({ hash }) => hash)],
+});
+
 /** What the API shows of a key. */
 export function keyView({ id, hash, expires }: Consumer['keys'][number]) {
   return { id, prefix: hash.split(':')[1], ...(expires !== undefined && { expires }) };
@@ -110,7 +116,7 @@ export function registerConsumers(api: FastifyInstance, book: ConsumerBook): voi
   // What the API said of it, a removal too: without that the file's word counts again.
   api.delete('/consumers/:id/override', async (request, reply) => {
     const outcome = await book.forget(idOf(request), request.actor, (present, isSaid) => {
-      checkPreconditions(request, present === null ? null : viewOf(present));
+      checkPreconditions(request, present === null ? null : stateOf(present));
       if (!isSaid) throw new Refusal('not_found', 'The API has said nothing of this consumer.');
     });
     if (!outcome.ok) throw invalid([{ path: '', message: outcome.why }]);
@@ -126,7 +132,7 @@ export async function put(
   edit: (present: Served | null) => Consumer | null,
 ): Promise<void> {
   const outcome = await book.change(id, request.actor, (present) => {
-    checkPreconditions(request, present === null ? null : viewOf(present));
+    checkPreconditions(request, present === null ? null : stateOf(present));
     return edit(present);
   });
   if (!outcome.ok) throw invalid([{ path: '', message: outcome.why }]);
@@ -139,8 +145,7 @@ export const noSuchConsumer = (): Refusal => new Refusal('not_found', 'There is 
 function answer(reply: FastifyReply, book: ConsumerBook, id: string): FastifyReply {
   const served = book.consumer(id);
   if (served === null) throw noSuchConsumer();
-  const view = viewOf(served);
-  return reply.header('etag', etagOf(view)).send(view);
+  return reply.header('etag', etagOf(stateOf(served))).send(viewOf(served));
 }
 
 /** What was sent with the secrets that were left out. */

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from './refusal.ts';
 
-/** A strong validator of what a resource looks like (RFC 9110 section 8.8.3). */
-export const etagOf = (representation: unknown): string =>
-  `"${createHash('sha256').update(JSON.stringify(representation)).digest('base64url').slice(0, 27)}"`;
+/** A strong validator of a resource (RFC 9110 section 8.8.3): whatever of it can change is in `state`. */
+export const etagOf = (state: unknown): string =>
+  `"${createHash('sha256').update(JSON.stringify(state)).digest('base64url').slice(0, 27)}"`;
 
 /**
  * Refuses with 412 when the resource is not as the client believes (RFC 9110 section 13.1).
- * @param present What it looks like now; null = there is none.
+ * @param present Its state now; null = there is none.
  */
 export function checkPreconditions({ headers }: FastifyRequest, present: unknown): void {
   const tag = present === null ? null : etagOf(present);

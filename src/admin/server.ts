@@ -14,6 +14,9 @@ export interface AdminServer {
 /** Largest body of a request in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 
+/** Of a part of a path, decoded: ids of revocations hold a subject of up to 512 characters. */
+const LONGEST_PARAMETER = 1024;
+
 /**
  * Makes the admin server. Nothing is open before `listen`.
  * @param register Adds the plugins.
@@ -24,7 +27,15 @@ export function makeAdmin(
   report: (error: unknown) => void = () => undefined,
 ): AdminServer {
   // A scraper's keep-alive connection must not hold up the end of the process.
-  const app = fastify({ forceCloseConnections: true, requestTimeout: 30_000, bodyLimit: BODY_LIMIT });
+  const app = fastify({
+    forceCloseConnections: true,
+    requestTimeout: 30_000,
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // Paths that cannot be decoded reach no hook: who may know what exists is told no more than who may not.
+    frameworkErrors: (_error, _request, reply) =>
+      void problem(reply, 'bad_request', 'The path is not a path.'),
+  });
   app.setNotFoundHandler((_, reply) => problem(reply, 'not_found', 'The admin API has no such resource.'));
   app.setErrorHandler((error, _, reply) => {
     if (error instanceof Refusal) return problem(reply, error.code, error.message, error.members);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Authenticator, AuthVerdict, Verifier } from '../contracts/auth.ts';
+import type { Authenticator, AuthVerdict, StoredLogin, Verifier } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
 import { removeField } from '../lib/fields.ts';
 import { PasswordDesk } from './password-desk.ts';
@@ -18,20 +18,22 @@ export const basic: Authenticator<z.output<typeof schema>> = {
   name: 'basic',
   schema,
   challenge: ({ realm }) => `Basic realm="${realm}", charset="UTF-8"`,
-  compile(_, { consumers, services: { verifier } }) {
+  compile(_, { consumers, services: { verifier, revocations } }) {
+    // Asked at every use: a password that is remembered is good for as long as its user is.
+    const standing = ({ identity }: StoredLogin): AuthVerdict =>
+      identity.user !== null && revocations.has('sub', identity.user) ? REFUSED : identity;
     let desk = desks.get(verifier);
     if (desk === undefined) desks.set(verifier, (desk = new PasswordDesk(verifier)));
     return (x) => {
       const credentials = readCredentials(x.header('authorization'));
       if (credentials === null) return null;
       const login = consumers.login(credentials.name);
-      const known = desk.isKnown(credentials.password, login?.hash);
-      if (known) return login?.identity ?? REFUSED;
-      const asked = desk.ask(credentials.password, login?.hash);
+      if (login !== undefined && desk.isKnown(credentials.password, login.hash)) return standing(login);
+      const asked = desk.ask(credentials.password, login?.hash ?? consumers.nobody);
       if (asked === null) return BUSY;
       return asked.then((good): AuthVerdict => {
         if (good === null) return BUSY;
-        return good && login !== undefined ? login.identity : REFUSED;
+        return good && login !== undefined ? standing(login) : REFUSED;
       });
     };
   },

@@ -2,6 +2,7 @@ import type { Consumers, StoredKey, StoredLogin } from '../contracts/auth.ts';
 import type { Consumer } from '../contracts/consumer.ts';
 import { makeIdentity } from '../lib/identity.ts';
 import { parseKeyHash } from './key-hash.ts';
+import { hashOfNobody } from './password.ts';
 
 const NO_KEYS: readonly StoredKey[] = [];
 
@@ -31,6 +32,7 @@ export function makeDirectory(consumers: readonly Consumer[]): Consumers {
     get: (id) => byId.get(id),
     keys: (prefix) => keys.get(prefix) ?? NO_KEYS,
     login: (username) => logins.get(username),
+    nobody: hashOfNobody([...logins.values()].map(({ hash }) => hash)),
   };
 }
 

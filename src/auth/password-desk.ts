@@ -2,9 +2,6 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Verifier } from '../contracts/auth.ts';
 
-/** What a name that nobody has is tried against, so that it takes as long as a wrong password. */
-const NOBODY = `$scrypt$ln=15,r=8,p=3$${'A'.repeat(22)}$${'A'.repeat(43)}`;
-
 /** How long a good password is remembered, in milliseconds. */
 const REMEMBERED_MS = 300_000;
 
@@ -24,12 +21,12 @@ export class PasswordDesk {
   }
 
   /** Whether the password was found to fit this hash not long ago. */
-  isKnown(password: string, hash: string | undefined): boolean {
-    return hash !== undefined && this.#known.has(this.#tag(password, hash));
+  isKnown(password: string, hash: string): boolean {
+    return this.#known.has(this.#tag(password, hash));
   }
 
   /** Whether the password fits; null = it cannot be told now. The promise does not reject. */
-  ask(password: string, hash: string = NOBODY): Promise<boolean | null> | null {
+  ask(password: string, hash: string): Promise<boolean | null> | null {
     const tag = this.#tag(password, hash);
     const asked = this.#asked.get(tag);
     if (asked !== undefined) return asked;

@@ -5,6 +5,7 @@ import type { ScryptOptions } from 'node:crypto';
 
 /** What OWASP recommends for scrypt where memory counts: 32 MB and about 0.2 s of one core. */
 const COST = { ln: 15, r: 8, p: 3 };
+const USUAL = `$scrypt$ln=${COST.ln},r=${COST.r},p=${COST.p}$`;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
@@ -19,8 +20,21 @@ export interface PasswordHash {
 export function hashPassword(password: string): string {
   const salt = randomBytes(SALT_BYTES);
   const hash = scryptSync(password, salt, HASH_BYTES, optionsOf(COST.ln, COST.r, COST.p));
-  return `$scrypt$ln=${COST.ln},r=${COST.r},p=${COST.p}$${unpadded(salt)}$${unpadded(hash)}`;
+  return `${USUAL}${unpadded(salt)}$${unpadded(hash)}`;
 }
+
+/**
+ * A hash that no password has, which costs as much as those that are stored: whoever has no name here must not be told
+ * from whoever has one by the time that it takes. Where they differ in cost, it is the cost of most of them.
+ */
+export function hashOfNobody(stored: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const each of stored) counts.set(costOf(each), (counts.get(costOf(each)) ?? 0) + 1);
+  const [usual] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), [costOf(USUAL), 0]);
+  return `$scrypt$${usual}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+}
+
+const costOf = (hash: string): string => hash.split('$')[2] ?? '';
 
 /** Reads a stored password; the schema has checked it. */
 export function parsePasswordHash(text: string): PasswordHash {

@@ -61,6 +61,8 @@ export interface Consumers {
   keys(prefix: string): readonly StoredKey[];
   /** Who has that name for basic authentication. */
   login(username: string): StoredLogin | undefined;
+  /** What a password is tried against where nobody has the name; no password fits. */
+  readonly nobody: string;
 }
 
 /** An API key, as it is stored. */

@@ -14,6 +14,9 @@ export interface StoredRecord {
  */
 export type Restore = (id: string, emptied: boolean) => StoredRecord | null;
 
+/** What the store must hold for a write: a record as it was read or put; null = none; `any` = some record. */
+export type Expected = StoredRecord | null | 'any';
+
 /** The store cannot be reached, or refused the work; nothing was changed as far as is known. */
 export class StoreAway extends Error {}
 
@@ -28,9 +31,15 @@ export interface Records {
   readonly known: Promise<void>;
   /** Everything of a kind that has not expired. */
   load(kind: RecordKind): Promise<ReadonlyMap<string, StoredRecord>>;
+  get(kind: RecordKind, id: string): Promise<StoredRecord | null>;
   /** Resolves when it is kept (where `durable`: also over a crash). */
   put(kind: RecordKind, id: string, record: StoredRecord): Promise<void>;
   remove(kind: RecordKind, id: string): Promise<void>;
+  /**
+   * Puts a record, or removes it (`next` null), only where the store holds what is expected, which nobody can change in
+   * between. False = it holds something else, and whoever listens has been told what.
+   */
+  exchange(kind: RecordKind, id: string, expected: Expected, next: StoredRecord | null): Promise<boolean>;
   /**
    * Calls `heard` for what other nodes change; null = removed. A record that was known and is not there any more is
    * written back when `restore` gives it.

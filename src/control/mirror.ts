@@ -66,6 +66,13 @@ export class Mirror<K extends FactKind, V> {
     await this.#options.facts.known();
   }
 
+  /** Changes what is there. Whoever removes it, here or at another node, at the same time, has the last word. */
+  async replace(id: string, value: V, expires: number | null): Promise<void> {
+    const record = { value, expires };
+    if (!(await this.#options.records.exchange(this.#options.kind, id, 'any', record))) return this.#drop(id);
+    if (this.#held.has(id)) this.#keep(id, record);
+  }
+
   async remove(id: string): Promise<void> {
     await this.#options.records.remove(this.#options.kind, id);
     this.#drop(id);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { GatewayConfig } from '../contracts/config.ts';
 import { consumer } from '../contracts/consumer.ts';
 import type { Consumer } from '../contracts/consumer.ts';
+import { StoreAway } from '../contracts/records.ts';
 import type { Records, StoredRecord } from '../contracts/records.ts';
 import type { Outcome } from './publish.ts';
 
@@ -19,8 +20,15 @@ export interface OverlayOptions {
   readonly log: Logger;
 }
 
-/** What the API says of each consumer that it has touched; null = removed. */
-type Consumers = ReadonlyMap<string, Consumer | null>;
+/** What the API has said of a consumer (null = removed), and the record that says so. */
+interface Said {
+  readonly consumer: Consumer | null;
+  readonly record: StoredRecord;
+}
+type Overrides = ReadonlyMap<string, Said>;
+
+/** Other nodes may change the same consumer so many times before a change gives up. */
+const TRIES = 8;
 
 const stored = z.object({ consumer: consumer.nullable() });
 
@@ -32,15 +40,17 @@ const stored = z.object({ consumer: consumer.nullable() });
 export class Overlay {
   readonly #options: OverlayOptions;
   #file: GatewayConfig;
-  #consumers: Consumers = new Map();
+  #overrides: Overrides = new Map();
   #last: Promise<unknown> = Promise.resolve();
+  /** Changes that are under way or wait. */
+  #turns = 0;
 
   constructor(file: GatewayConfig, options: OverlayOptions) {
     this.#file = file;
     this.#options = options;
     options.records.on(
       'consumers',
-      (id, record) => void this.#follow(id, record),
+      (id, record) => this.#hear(id, record),
       (id, emptied) => this.#lost(id, emptied),
     );
   }
@@ -48,13 +58,14 @@ export class Overlay {
   /** Reads what earlier runs and other nodes have left. Rejects when the store cannot be reached. */
   async load(): Promise<void> {
     const found = await this.#options.records.load('consumers');
-    this.#consumers = new Map([...found].flatMap(([id, record]) => this.#read(id, record)));
+    const read = [...found].map(([id, record]) => [id, this.#read(id, record)] as const);
+    this.#overrides = new Map(read.filter((each): each is readonly [string, Said] => each[1] !== null));
   }
 
   /** Resolves when the file's configuration, with the overlay over it, is served or refused. Never rejects. */
   publishFile(file: GatewayConfig): Promise<Outcome> {
     return this.#inTurn(async () => {
-      const outcome = await this.#options.publish(merge(file, this.#consumers));
+      const outcome = await this.#options.publish(merge(file, this.#overrides));
       if (outcome.ok) this.#file = file;
       return outcome;
     });
@@ -68,8 +79,9 @@ export class Overlay {
   /** Every consumer that is served. */
   *consumers(): Iterable<ServedConsumer> {
     for (const each of this.#file.consumers)
-      if (!this.#consumers.has(each.id)) yield { consumer: each, source: 'file' };
-    for (const each of this.#consumers.values()) if (each !== null) yield { consumer: each, source: 'api' };
+      if (!this.#overrides.has(each.id)) yield { consumer: each, source: 'file' };
+    for (const { consumer: each } of this.#overrides.values())
+      if (each !== null) yield { consumer: each, source: 'api' };
   }
 
   consumer(id: string): ServedConsumer | null {
@@ -80,101 +92,121 @@ export class Overlay {
   /**
    * Changes one consumer, serves that and keeps it. Rejects with what `edit` throws, and when the store cannot be
    * reached; then nothing has changed.
-   * @param edit From what is there (null = nothing) to what shall be there. Runs when its turn comes.
+   * @param edit From what is there (null = nothing) to what shall be there. Runs when its turn comes, and again when
+   *   another node was faster.
    */
   change(
     id: string,
     actor: string,
     edit: (present: ServedConsumer | null) => Consumer | null,
   ): Promise<Outcome> {
-    return this.#inTurn(() => {
+    return this.#say(id, actor, () => {
       const next = edit(this.consumer(id));
-      const record = { value: { consumer: next }, expires: null };
-      return this.#apply(id, actor, new Map(this.#consumers).set(id, next), (records) =>
-        records.put('consumers', id, record),
-      );
+      return { consumer: next, record: { value: { consumer: next }, expires: null } };
     });
   }
 
   /**
    * Takes back all that the API has said of an id, so that what the file says of it counts again.
-   * @param allow Throws when it may not be; gets what is served, and whether the API has said anything.
+   * @param allow Throws when it may not be; gets what is served, and whether the API has said anything. Runs as `edit`.
    */
   forget(
     id: string,
     actor: string,
     allow: (present: ServedConsumer | null, isSaid: boolean) => void,
   ): Promise<Outcome> {
-    return this.#inTurn(() => {
-      allow(this.consumer(id), this.#consumers.has(id));
-      const after = new Map(this.#consumers);
-      after.delete(id);
-      return this.#apply(id, actor, after, (records) => records.remove('consumers', id));
+    return this.#say(id, actor, () => {
+      allow(this.consumer(id), this.#overrides.has(id));
+      return null;
     });
   }
 
-  /** Serves and then keeps; what cannot be kept is not served. */
-  async #apply(
-    id: string,
-    actor: string,
-    after: Consumers,
-    keep: (records: Records) => Promise<void>,
-  ): Promise<Outcome> {
-    const before = this.#consumers;
-    const outcome = await this.#options.publish(merge(this.#file, after));
-    if (!outcome.ok) return outcome;
-    this.#consumers = after;
-    try {
-      await keep(this.#options.records);
-    } catch (error) {
-      this.#consumers = before;
-      await this.#options.publish(merge(this.#file, before));
-      throw error;
+  /** @param what What the API says from now on; null = nothing. */
+  async #say(id: string, actor: string, what: () => Said | null): Promise<Outcome> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      // A turn each: what another node has said is followed in between.
+      const outcome = await this.#inTurn(() => this.#apply(id, actor, what()));
+      if (outcome !== null) return outcome;
     }
+    throw new StoreAway('other nodes change this consumer all the time');
+  }
+
+  /** Serves and then keeps; what cannot be kept is not served. Null = another node has changed the consumer before. */
+  async #apply(id: string, actor: string, said: Said | null): Promise<Outcome | null> {
+    const { publish, records, log } = this.#options;
+    const before = this.#overrides;
+    const after = withOne(before, id, said);
+    const outcome = await publish(merge(this.#file, after));
+    if (!outcome.ok) return outcome;
+    let isKept = false;
+    try {
+      const expected = before.get(id)?.record ?? null;
+      isKept = await records.exchange('consumers', id, expected, said?.record ?? null);
+    } finally {
+      if (isKept) this.#overrides = after;
+      else await publish(merge(this.#file, before));
+    }
+    if (!isKept) return null;
     const { generation } = outcome;
-    this.#options.log.info({ generation, actor, consumer: id }, 'consumer changed');
+    log.info({ generation, actor, consumer: id }, 'consumer changed');
     return outcome;
   }
 
   /** What `forget` leaves nothing of is written back only when the store has forgotten everything. */
   #lost(id: string, emptied: boolean): StoredRecord | null {
-    const said = this.#consumers.get(id);
-    return !emptied || said === undefined ? null : { value: { consumer: said }, expires: null };
+    return emptied ? (this.#overrides.get(id)?.record ?? null) : null;
   }
 
-  /** Another node has changed a consumer. */
-  #follow(id: string, record: StoredRecord | null): Promise<void> {
-    return this.#inTurn(async () => {
-      const after = new Map(this.#consumers);
-      if (record === null) after.delete(id);
-      else for (const [key, value] of this.#read(id, record)) after.set(key, value);
-      if (isDeepStrictEqual(after, this.#consumers)) return;
-      this.#consumers = after;
-      const outcome = await this.#options.publish(merge(this.#file, after));
-      const { log } = this.#options;
-      if (outcome.ok)
-        log.info({ generation: outcome.generation, consumer: id }, 'consumer changed elsewhere');
-      else log.error({ reason: outcome.why, consumer: id }, 'a change of another node is refused here');
+  /** Another node may have changed a consumer. What is heard while a change is under way may be older than that. */
+  #hear(id: string, record: StoredRecord | null): void {
+    const known = this.#overrides.get(id)?.record ?? null;
+    if (this.#turns === 0 && isDeepStrictEqual(record, known)) return;
+    this.#inTurn(() => this.#follow(id, record === null)).catch(() => {
+      // The store is away: everything is heard of again when it is back.
     });
   }
 
-  #read(id: string, { value }: StoredRecord): [string, Consumer | null][] {
-    const parsed = stored.safeParse(value);
-    if (parsed.success) return [[id, parsed.data.consumer]];
+  /** @param isGone Whether it was heard to be removed; else, if it is not there, the store may have lost it. */
+  async #follow(id: string, isGone: boolean): Promise<void> {
+    const { publish, records, log } = this.#options;
+    const record = await records.get('consumers', id);
+    if (record === null && !isGone) return;
+    const before = this.#overrides.get(id);
+    const said = record === null ? null : this.#read(id, record);
+    if (record !== null && said === null) return;
+    this.#overrides = withOne(this.#overrides, id, said);
+    if (isDeepStrictEqual(before?.consumer, said?.consumer)) return;
+    const outcome = await publish(merge(this.#file, this.#overrides));
+    if (outcome.ok) log.info({ generation: outcome.generation, consumer: id }, 'consumer changed elsewhere');
+    else log.error({ reason: outcome.why, consumer: id }, 'a change of another node is refused here');
+  }
+
+  #read(id: string, record: StoredRecord): Said | null {
+    const parsed = stored.safeParse(record.value);
+    if (parsed.success) return { consumer: parsed.data.consumer, record };
     this.#options.log.error({ consumer: id }, 'a consumer in the store cannot be read: it is passed over');
-    return [];
+    return null;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
+    this.#turns++;
+    const done = this.#last.then(work).finally(() => this.#turns--);
     this.#last = done.catch(() => undefined);
     return done;
   }
 }
 
-function merge(file: GatewayConfig, consumers: Consumers): GatewayConfig {
-  if (consumers.size === 0) return file;
-  const untouched = file.consumers.filter(({ id }) => !consumers.has(id));
-  const added = [...consumers.values()].filter((each) => each !== null);
+/** Null = the API says nothing of that id. */
+function withOne(overrides: Overrides, id: string, said: Said | null): Overrides {
+  const after = new Map(overrides);
+  if (said === null) after.delete(id);
+  else after.set(id, said);
+  return after;
+}
+
+function merge(file: GatewayConfig, overrides: Overrides): GatewayConfig {
+  if (overrides.size === 0) return file;
+  const untouched = file.consumers.filter(({ id }) => !overrides.has(id));
+  const added = [...overrides.values()].flatMap(({ consumer: each }) => each ?? []);
   return { ...file, consumers: [...untouched, ...added] };
 }

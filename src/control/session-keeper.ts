@@ -57,7 +57,7 @@ export class SessionKeeper {
     const now = Date.now();
     const id = randomBytes(ID_BYTES).toString('base64url');
     const session: Session = { ...rest, expires: now + lifetime, seen: now };
-    await this.#keep(sessionHash(id), session);
+    await this.#sessions.put(sessionHash(id), session, endOf(session));
     return { id, session };
   }
 
@@ -73,11 +73,11 @@ export class SessionKeeper {
   async #used(hash: string, at: number): Promise<void> {
     const found = this.#sessions.get(hash);
     if (found === undefined || at <= found.seen || isOver(found, at)) return;
-    await this.#keep(hash, { ...found, seen: at });
-  }
-
-  #keep(hash: string, session: Session): Promise<void> {
-    const { expires, idle, seen } = session;
-    return this.#sessions.put(hash, session, idle > 0 ? Math.min(expires, seen + idle) : expires);
+    const session = { ...found, seen: at };
+    await this.#sessions.replace(hash, session, endOf(session));
   }
 }
+
+/** When it is over unless it is used before, in milliseconds since 1970. */
+const endOf = ({ expires, idle, seen }: Session): number =>
+  idle > 0 ? Math.min(expires, seen + idle) : expires;

@@ -23,6 +23,7 @@ export const noConsumers: Consumers = {
   get: () => undefined,
   keys: () => [],
   login: () => undefined,
+  nobody: '',
 };
 
 /** For compiling a configuration only to see whether it can be served. */

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { RecordKind, Records, StoredRecord } from '../contracts/records.ts';
+import type { Expected, RecordKind, Records, StoredRecord } from '../contracts/records.ts';
 import { MemoryRecords } from './memory-records.ts';
 
 const append = promisify(writeFile);
@@ -34,6 +34,8 @@ export class FileRecords implements Records {
   readonly known = Promise.resolve();
   readonly #memory = new MemoryRecords();
   readonly #fd: number;
+  /** The last change of each record that is under way. */
+  readonly #turns = new Map<string, Promise<void>>();
   #pending: string[] = [];
   #written: Promise<void> = Promise.resolve();
 
@@ -49,26 +51,55 @@ export class FileRecords implements Records {
     return this.#memory.load(kind);
   }
 
-  async put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
-    await this.#write({ kind, id, ...record });
-    this.#memory.set(kind, id, record);
+  get(kind: RecordKind, id: string): Promise<StoredRecord | null> {
+    return this.#memory.get(kind, id);
   }
 
-  async remove(kind: RecordKind, id: string): Promise<void> {
-    await this.#write({ kind, id });
-    this.#memory.set(kind, id, null);
+  put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
+    return this.#inTurn(kind, id, () => this.#write(kind, id, record));
+  }
+
+  remove(kind: RecordKind, id: string): Promise<void> {
+    return this.#inTurn(kind, id, () => this.#write(kind, id, null));
+  }
+
+  exchange(kind: RecordKind, id: string, expected: Expected, next: StoredRecord | null): Promise<boolean> {
+    return this.#inTurn(kind, id, async () => {
+      if (!this.#memory.holds(kind, id, expected)) return false;
+      await this.#write(kind, id, next);
+      return true;
+    });
   }
 
   /** There are no other nodes. */
   on(): void {}
 
   async close(): Promise<void> {
-    await this.#written.catch(() => undefined);
+    await Promise.all(this.#turns.values());
     closeSync(this.#fd);
   }
 
+  /** One change of a record after the other; changes of different records go out together. */
+  #inTurn<T>(kind: RecordKind, id: string, work: () => Promise<T>): Promise<T> {
+    const key = `${kind} ${id}`;
+    const done = (this.#turns.get(key) ?? Promise.resolve()).then(work);
+    const over = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(key) === over) this.#turns.delete(key);
+      });
+    this.#turns.set(key, over);
+    return done;
+  }
+
+  /** Null = removed. */
+  async #write(kind: RecordKind, id: string, record: StoredRecord | null): Promise<void> {
+    await this.#append({ kind, id, ...record });
+    this.#memory.set(kind, id, record);
+  }
+
   /** Lines that come while others are being written go out together. */
-  #write(line: Line): Promise<void> {
+  #append(line: Line): Promise<void> {
     this.#pending.push(JSON.stringify(line));
     if (this.#pending.length === 1)
       this.#written = this.#written.catch(() => undefined).then(() => this.#flush());

@@ -1,4 +1,5 @@
-import type { RecordKind, Records, StoredRecord } from '../contracts/records.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Expected, RecordKind, Records, StoredRecord } from '../contracts/records.ts';
 
 /** Records of this process: gone when it ends. */
 export class MemoryRecords implements Records {
@@ -16,16 +17,25 @@ export class MemoryRecords implements Records {
     return Promise.resolve(new Map(this.living(kind)));
   }
 
+  get(kind: RecordKind, id: string): Promise<StoredRecord | null> {
+    return Promise.resolve(this.#kinds.get(kind)?.get(id) ?? null);
+  }
+
   put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
-    this.set(kind, id, record);
     this.#used();
     this.#used = () => undefined;
+    this.set(kind, id, record);
     return Promise.resolve();
   }
 
   remove(kind: RecordKind, id: string): Promise<void> {
     this.set(kind, id, null);
     return Promise.resolve();
+  }
+
+  exchange(kind: RecordKind, id: string, expected: Expected, next: StoredRecord | null): Promise<boolean> {
+    if (!this.holds(kind, id, expected)) return Promise.resolve(false);
+    return (next === null ? this.remove(kind, id) : this.put(kind, id, next)).then(() => true);
   }
 
   /** There are no other nodes. */
@@ -41,6 +51,12 @@ export class MemoryRecords implements Records {
     if (records === undefined) this.#kinds.set(kind, (records = new Map<string, StoredRecord>()));
     if (record === null) records.delete(id);
     else records.set(id, record);
+  }
+
+  /** Whether what is kept is what somebody expects. */
+  holds(kind: RecordKind, id: string, expected: Expected): boolean {
+    const found = this.#kinds.get(kind)?.get(id) ?? null;
+    return expected === 'any' ? found !== null : isDeepStrictEqual(found, expected);
   }
 
   /** Those of a kind that have not expired. */

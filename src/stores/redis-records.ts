@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { StoreAway } from '../contracts/records.ts';
-import type { RecordKind, Records, Restore, StoredRecord } from '../contracts/records.ts';
+import type { Expected, RecordKind, Records, Restore, StoredRecord } from '../contracts/records.ts';
 import type { StoreConfig } from '../contracts/store.ts';
+import { EXCHANGE, parse, textOf } from './record-text.ts';
 import { connectRedis, reasonOf, type RedisClient } from './redis.ts';
 
 interface Listener {
@@ -90,16 +91,43 @@ export class RedisRecords implements Records {
     return records;
   }
 
+  async get(kind: RecordKind, id: string): Promise<StoredRecord | null> {
+    const text = await reached(this.#client.hget(this.#key(kind), id));
+    return text === null ? null : parse(text);
+  }
+
   async put(kind: RecordKind, id: string, record: StoredRecord): Promise<void> {
-    await reached(this.#client.hset(this.#key(kind), id, JSON.stringify(record)));
-    this.#ids(kind).add(id);
+    await reached(this.#client.hset(this.#key(kind), id, textOf(record)));
+    this.#note(kind, id, record);
     await this.#tell({ kind, id });
   }
 
   async remove(kind: RecordKind, id: string): Promise<void> {
     await reached(this.#client.hdel(this.#key(kind), id));
-    this.#ids(kind).delete(id);
+    this.#note(kind, id, null);
     await this.#tell({ kind, id });
+  }
+
+  async exchange(
+    kind: RecordKind,
+    id: string,
+    expected: Expected,
+    next: StoredRecord | null,
+  ): Promise<boolean> {
+    const must = expected === 'any' ? expected : textOf(expected);
+    const done = await reached(
+      this.#client.eval(EXCHANGE, 1, this.#key(kind), id, must, textOf(next)) as Promise<number>,
+    );
+    if (done === 1) {
+      this.#note(kind, id, next);
+      await this.#tell({ kind, id });
+      return true;
+    }
+    const text = await reached(this.#client.hget(this.#key(kind), id));
+    // Removed, or lost with everything else: a reading of all finds out which.
+    if (text === null) await this.#readAll();
+    else this.#pass(kind, id, parse(text));
+    return false;
   }
 
   on(kind: RecordKind, heard: Listener['heard'], restore?: Restore): void {
@@ -196,7 +224,7 @@ export class RedisRecords implements Records {
           if (record === null) return this.#pass(kind, id, null);
           // Before it is written: whether it was is not known when the connection falls.
           this.#owesWord = true;
-          if ((await reached(this.#client.hsetnx(this.#key(kind), id, JSON.stringify(record)))) === 1)
+          if ((await reached(this.#client.hsetnx(this.#key(kind), id, textOf(record)))) === 1)
             this.#restored++;
           else await this.#lookOnce(kind, id);
         }),
@@ -223,9 +251,13 @@ export class RedisRecords implements Records {
   }
 
   #pass(kind: RecordKind, id: string, record: StoredRecord | null): void {
+    this.#note(kind, id, record);
+    this.#listeners.get(kind)?.heard(id, record);
+  }
+
+  #note(kind: RecordKind, id: string, record: StoredRecord | null): void {
     if (record === null) this.#ids(kind).delete(id);
     else this.#ids(kind).add(id);
-    this.#listeners.get(kind)?.heard(id, record);
   }
 
   #ids(kind: RecordKind): Set<string> {
@@ -236,14 +268,6 @@ export class RedisRecords implements Records {
 
   #key(kind: RecordKind | 'mark'): string {
     return `${this.#prefix}:${kind}`;
-  }
-}
-
-function parse(text: string): StoredRecord | null {
-  try {
-    return JSON.parse(text) as StoredRecord;
-  } catch {
-    return null;
   }
 }
 

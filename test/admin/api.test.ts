@@ -264,3 +264,29 @@ test('a body that is too large or of another type', async () => {
   expect((await ask('POST', '/consumers', { id: 'x'.repeat(2_000_000) })).status).toBe(413);
   expect((await ask('POST', '/consumers', {}, { 'content-type': 'text/xml' })).status).toBe(415);
 });
+
+test('an id may be as long as the configuration lets it be, and nobody without a token learns what exists', async () => {
+  const id = 'a'.repeat(128);
+  expect((await ask('POST', '/consumers', { id })).status).toBe(201);
+  expect((await ask('GET', `/consumers/${id}`)).json).toMatchObject({ id });
+  expect((await ask('GET', `/consumers/${'b'.repeat(2_000)}`)).status).toBe(400);
+  grants = [{ token: 't'.repeat(32), role: 'read', name: 'reader' }];
+  for (const path of [`/consumers/${id}`, '/consumers/nobody', '/nothing'])
+    expect((await ask('GET', path)).status).toBe(401);
+});
+
+test('a key that is exchanged for another one of the same name and prefix is another state', async () => {
+  const put = (digit: string, headers: Record<string, string> = {}) =>
+    ask(
+      'PUT',
+      '/consumers/bob',
+      { keys: [{ id: 'k', hash: `sha256:abcdefgh:salt:${digit.repeat(64)}` }] },
+      headers,
+    );
+  const first = await put('1');
+  const second = await put('2');
+  expect(second.json).toEqual(first.json);
+  expect(second.headers['etag']).not.toBe(first.headers['etag']);
+  expect((await put('3', { 'if-match': first.headers['etag']! })).status).toBe(412);
+  expect((await put('3', { 'if-match': second.headers['etag']! })).status).toBe(200);
+});

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { registerProbes } from '../../src/admin/probes.ts';
 import { makeAdmin } from '../../src/admin/server.ts';
 import type { AdminServer } from '../../src/admin/server.ts';
+import { request } from './request.ts';
 
 let admin: AdminServer;
 let base = '';
@@ -71,4 +72,12 @@ test('an idle keep-alive connection does not hold up the end', async () => {
   const startedAt = performance.now();
   await admin.close();
   expect(performance.now() - startedAt).toBeLessThan(10_000);
+});
+
+test.each(['/%ff', '/a%zz', '/api/v1/consumers/%ff'])('%s is a problem document', async (path) => {
+  const reply = await request(Number(new URL(base).port), 'GET', path);
+  expect(reply.status).toBe(400);
+  expect(reply.headers['content-type']).toBe('application/problem+json');
+  expect(reply.json).toMatchObject({ type: 'urn:sluice:problem:bad_request', status: 400 });
+  expect(reply.text).not.toContain('FST');
 });

@@ -3,6 +3,7 @@ import { loadText } from '../../src/config/load.ts';
 import type { StoreConfig } from '../../src/contracts/store.ts';
 import type { LimitRule, Verdict } from '../../src/contracts/stores.ts';
 import { RedisLimits } from '../../src/stores/limit-redis.ts';
+import { RedisRecords } from '../../src/stores/redis-records.ts';
 import { atEnd } from '../support/cleanup.ts';
 
 /** The `store` of a configuration with these keys, as the gateway would have it. */
@@ -65,3 +66,11 @@ export const allowed = (verdicts: readonly Verdict[]): number => verdicts.filter
 /** Takes that are asked for at once. */
 export const takes = (n: number, take: (i: number) => Verdict | Promise<Verdict>): Promise<Verdict[]> =>
   Promise.all(Array.from({ length: n }, async (_, i) => take(i)));
+
+/** Records of one node, read for the first time; closed when the test ends. */
+export async function openRedisRecords(url: string): Promise<RedisRecords> {
+  const records = new RedisRecords(storeOf({ url }), { trouble: () => undefined, restored: () => undefined });
+  atEnd(() => records.close());
+  await records.known;
+  return records;
+}
