@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { FaultCode } from '../contracts/fault.ts';
@@ -14,8 +15,15 @@ export interface AdminServer {
 /** Largest body of a request in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 
-/** Of a part of a path, decoded: ids of revocations hold a subject of up to 512 characters. */
-const LONGEST_PARAMETER = 1024;
+/** A path that is no text names nothing. It is made text, so that it is refused behind the guard like other such paths. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Makes the admin server. Nothing is open before `listen`.
@@ -31,10 +39,9 @@ export function makeAdmin(
     forceCloseConnections: true,
     requestTimeout: 30_000,
     bodyLimit: BODY_LIMIT,
-    routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    // Paths that cannot be decoded reach no hook: who may know what exists is told no more than who may not.
-    frameworkErrors: (_error, _request, reply) =>
-      void problem(reply, 'bad_request', 'The path is not a path.'),
+    // As long as a head can be: a parameter that is too long would be refused before any hook.
+    routerOptions: { maxParamLength: maxHeaderSize },
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : url.replaceAll('%', '%25')),
   });
   app.setNotFoundHandler((_, reply) => problem(reply, 'not_found', 'The admin API has no such resource.'));
   app.setErrorHandler((error, _, reply) => {

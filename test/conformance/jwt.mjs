@@ -20,9 +20,16 @@ export async function runJwt() {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-conformance-'));
   const pairs = makeKeys();
   const issuer = await serveKeys(pairs.filter(({ algorithm }) => !algorithm.startsWith('HS')));
-  const gateway = await startGateway(await configuration(folder, pairs, issuer.url), folder);
+  const fresh = makeKey('ES256', 'fresh');
+  const { routes, sets } = await configuration(folder, pairs, issuer.url, fresh);
+  const gateway = await startGateway({ routes }, folder);
   try {
     const valid = await sendValid(gateway.address, pairs);
+    // What refuses everything passes no vector: each route must accept a token of the key that was added to its set.
+    for (const name of sets) {
+      const status = await get(gateway.address, `/jwt/${name}/valid`, await signed(fresh, true));
+      valid.push({ name: `set ${name}`, status });
+    }
     const out = join(folder, 'out.json');
     const runner = [join(corpus, 'run-jwt.mjs'), '--target', `http://${gateway.address}`, '--out', out];
     await finished(start(runner, ['ignore', 'ignore', 'inherit']), true);
@@ -46,25 +53,23 @@ function judge(rows, valid) {
   return failed.length === 0 && refused.length === 0 && rows.length >= VECTORS && valid.length >= 60;
 }
 
+const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ec = (namedCurve) => () => generateKeyPairSync('ec', { namedCurve });
+const secret = (bytes) => () => ({ privateKey: createSecretKey(randomBytes(bytes)) });
+const MAKERS = {
+  ...{ RS256: rsa, RS384: rsa, RS512: rsa, PS256: rsa, PS384: rsa, PS512: rsa },
+  ...{ ES256: ec('P-256'), ES384: ec('P-384'), ES512: ec('P-521') },
+  EdDSA: () => generateKeyPairSync('ed25519'),
+  ...{ HS256: secret(32), HS384: secret(48), HS512: secret(64) },
+};
+
+const makeKey = (algorithm, kid) => ({ algorithm, kid, ...MAKERS[algorithm]() });
+
 /** Three keys for every algorithm. */
-function makeKeys() {
-  const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const ec = (namedCurve) => () => generateKeyPairSync('ec', { namedCurve });
-  const secret = (bytes) => () => ({ privateKey: createSecretKey(randomBytes(bytes)) });
-  const makers = {
-    ...{ RS256: rsa, RS384: rsa, RS512: rsa, PS256: rsa, PS384: rsa, PS512: rsa },
-    ...{ ES256: ec('P-256'), ES384: ec('P-384'), ES512: ec('P-521') },
-    EdDSA: () => generateKeyPairSync('ed25519'),
-    ...{ HS256: secret(32), HS384: secret(48), HS512: secret(64) },
-  };
-  return Object.entries(makers).flatMap(([algorithm, make]) =>
-    Array.from({ length: KEYS_PER_ALGORITHM }, (_, i) => ({
-      algorithm,
-      kid: `${algorithm}-${i}`,
-      ...make(),
-    })),
+const makeKeys = () =>
+  Object.keys(MAKERS).flatMap((algorithm) =>
+    Array.from({ length: KEYS_PER_ALGORITHM }, (_, i) => makeKey(algorithm, `${algorithm}-${i}`)),
   );
-}
 
 const toJwk = async ({ algorithm, kid, publicKey, privateKey }) => ({
   ...(await exportJWK(publicKey ?? privateKey)),
@@ -78,8 +83,8 @@ async function serveKeys(pairs) {
   return { server, url: `http://127.0.0.1:${server.address().port}/jwks.json` };
 }
 
-/** One route for each key set of the corpus, one whose keys are fetched, and one with shared secrets. */
-async function configuration(folder, pairs, jwksUrl) {
+/** One route for each key set of the corpus, with a fresh key in it; one whose keys are fetched, and one with shared secrets. */
+async function configuration(folder, pairs, jwksUrl, fresh) {
   const exported = join(folder, 'sets');
   await finished(
     start([join(corpus, 'run-jwt.mjs'), '--export-jwks', exported], ['ignore', 'ignore', 'inherit']),
@@ -99,10 +104,13 @@ async function configuration(folder, pairs, jwksUrl) {
     respond: { status: 200, body: 'in' },
     policies: { jwt: { issuers: [{ issuer: ISSUER, audience: AUDIENCE, ...keys }] } },
   });
+  const added = await toJwk(fresh);
   return {
+    sets: sets.map(([name]) => name),
     routes: [
-      ...sets.map(([name, jwks], i) => {
-        const secrets = jwks.keys?.some(({ kty }) => kty === 'oct') ? symmetric : [];
+      ...sets.map(([name, { keys }], i) => {
+        const secrets = keys.some(({ kty }) => kty === 'oct') ? symmetric : [];
+        const jwks = { keys: [...keys, added] };
         return route(`set-${i}`, `/jwt/${name}/*`, { jwks, algorithms: [...asymmetric, ...secrets] });
       }),
       route('fetched', '/valid/fetched', { jwksUrl }),
@@ -113,23 +121,25 @@ async function configuration(folder, pairs, jwksUrl) {
 
 async function sendValid(address, pairs) {
   const sent = [];
-  for (const { algorithm, kid, privateKey } of pairs) {
+  for (const pair of pairs) {
     for (let i = 0; i < TOKENS_PER_KEY; i++) {
+      const path = pair.algorithm.startsWith('HS') ? '/valid/shared' : '/valid/fetched';
       // The second token of a key names no key.
-      const header = { alg: algorithm, ...(i === 0 ? { kid, typ: 'JWT' } : {}) };
-      const token = await new SignJWT({ n: i })
-        .setProtectedHeader(header)
-        .setIssuer(ISSUER)
-        .setAudience(i === 0 ? AUDIENCE : ['other', AUDIENCE])
-        .setSubject('someone')
-        .setExpirationTime('5m')
-        .sign(privateKey);
-      const path = algorithm.startsWith('HS') ? '/valid/shared' : '/valid/fetched';
-      sent.push({ name: `${kid} ${i}`, status: await get(address, path, token) });
+      sent.push({ name: `${pair.kid} ${i}`, status: await get(address, path, await signed(pair, i === 0)) });
     }
   }
   return sent;
 }
+
+/** A token with nothing wrong. */
+const signed = ({ algorithm, kid, privateKey }, namesKey) =>
+  new SignJWT({})
+    .setProtectedHeader({ alg: algorithm, ...(namesKey ? { kid, typ: 'JWT' } : {}) })
+    .setIssuer(ISSUER)
+    .setAudience(namesKey ? AUDIENCE : ['other', AUDIENCE])
+    .setSubject('someone')
+    .setExpirationTime('5m')
+    .sign(privateKey);
 
 function get(address, path, token) {
   return new Promise((resolve, reject) => {

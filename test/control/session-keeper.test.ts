@@ -4,7 +4,6 @@ import { registerApi } from '../../src/admin/api.ts';
 import { makeAdmin } from '../../src/admin/server.ts';
 import { registerSessions } from '../../src/admin/sessions.ts';
 import { sessionHash } from '../../src/auth/session.ts';
-import type { Fact } from '../../src/contracts/facts.ts';
 import type { Records } from '../../src/contracts/records.ts';
 import type { PrimaryFacts } from '../../src/control/facts.ts';
 import { SessionKeeper } from '../../src/control/session-keeper.ts';
@@ -33,8 +32,7 @@ async function openNode(records: Records) {
     keeper,
     knows: (id: string) => facts.get('session', sessionHash(id)) !== undefined,
     /** A worker reports that a session was used. */
-    use: (id: string, at: number) =>
-      board.hear({ kind: 'session-use', id: sessionHash(id), value: { at } } as Fact),
+    use: (id: string, at: number) => board.hear({ kind: 'session-use', id: sessionHash(id), value: { at } }),
   };
 }
 
@@ -54,7 +52,7 @@ test('a session that ends while it is used, on the same node or another one, has
     await expect.poll(() => [one!.knows(id), two!.knows(id)]).toEqual([false, false]);
   }
   // Whoever starts now finds none.
-  expect((await homes[0]!.load('sessions')).size).toBe(0);
+  expect((await homes[0].load('sessions')).size).toBe(0);
 });
 
 test('the use of a session is known on both nodes', async () => {
@@ -64,7 +62,7 @@ test('the use of a session is known on both nodes', async () => {
   const { id, session } = (await one!.keeper.begin(NEW))!;
   await expect.poll(() => two!.knows(id)).toBe(true);
   two!.use(id, session.seen + 5_000);
-  const stored = async () => [...(await homes[0]!.load('sessions')).values()][0];
+  const stored = async () => [...(await homes[0].load('sessions')).values()][0];
   await expect.poll(async () => (await stored())?.value).toMatchObject({ seen: session.seen + 5_000 });
   expect((await stored())?.expires).toBe(session.seen + 5_000 + NEW.idle);
 });

@@ -188,6 +188,23 @@ describe('basic', () => {
     expect(times.sort((a, b) => a - b)[10]).toBeLessThan(hashing / 2);
   });
 
+  test('a user who is revoked is refused at once, with a password that is remembered and with one that is not', async () => {
+    const word = basic('carol', 'correct horse');
+    for (let i = 0; i < 10; i++) expect((await ask('/basic', word)).status).toBe(200);
+    expect((await admin('POST', '/revocations', { sub: 'carol' })).status).toBe(201);
+    for (let i = 0; i < 10; i++) expect((await ask('/basic', word)).status).toBe(401);
+    expect((await admin('DELETE', '/revocations/sub:carol')).status).toBe(204);
+    expect((await ask('/basic', word)).status).toBe(200);
+
+    // Nobody has been asked for this one's password yet.
+    const hash = await hashOf('new horse');
+    expect((await admin('POST', '/revocations', { sub: 'dave' })).status).toBe(201);
+    expect((await admin('POST', '/consumers', { id: 'dave', basic: { hash } })).status).toBe(201);
+    expect((await ask('/basic', basic('dave', 'new horse'))).status).toBe(401);
+    expect((await admin('DELETE', '/revocations/sub:dave')).status).toBe(204);
+    expect((await ask('/basic', basic('dave', 'new horse'))).status).toBe(200);
+  });
+
   test('others do not', async () => {
     const challenge = 'Basic realm="sluice", charset="UTF-8"';
     for (const [name, word] of [

@@ -50,6 +50,12 @@ test('a revocation counts in every worker when it is answered, and can be taken 
   expect((await admin(gateway, 'DELETE', path)).status).toBe(404);
   expect(await all('/key', key)).toEqual(new Set([200]));
 
+  // The id of a key alone stands for it with every consumer.
+  expect((await admin(gateway, 'POST', '/revocations', { key: 'k1' })).status).toBe(201);
+  expect(await all('/key', key)).toEqual(new Set([401]));
+  expect((await admin(gateway, 'DELETE', '/revocations/key:k1')).status).toBe(204);
+  expect(await all('/key', key)).toEqual(new Set([200]));
+
   expect(await all('/session', cookie)).toEqual(new Set([200]));
   const expires = new Date(Date.now() + 4_000).toISOString();
   await admin(gateway, 'POST', '/revocations', { sub: 'u-1', expires });
