@@ -158,19 +158,24 @@ export class Overlay {
   }
 
   /** Another node may have changed a consumer. What is heard while a change is under way may be older than that. */
-  #hear(id: string, record: StoredRecord | null): void {
-    const known = this.#overrides.get(id)?.record ?? null;
-    if (this.#turns === 0 && isDeepStrictEqual(record, known)) return;
-    this.#inTurn(() => this.#follow(id, record === null)).catch(() => {
+  #hear(id: string, heard: StoredRecord | null): void {
+    const known = this.#overrides.get(id);
+    if (this.#turns === 0 && isDeepStrictEqual(heard, known?.record ?? null)) return;
+    this.#inTurn(() => this.#follow(id, heard, known)).catch(() => {
       // The store is away: everything is heard of again when it is back.
     });
   }
 
-  /** @param isGone Whether it was heard to be removed; else, if it is not there, the store may have lost it. */
-  async #follow(id: string, isGone: boolean): Promise<void> {
+  /** @param known What was known when it was heard. */
+  async #follow(id: string, heard: StoredRecord | null, known: Said | undefined): Promise<void> {
     const { publish, records, log } = this.#options;
-    const record = await records.get('consumers', id);
-    if (record === null && !isGone) return;
+    const record = await records.get('consumers', id).catch((error: unknown) => {
+      // What was heard is the best that is known, unless something has been changed here since.
+      if (this.#overrides.get(id) === known) return heard;
+      throw error;
+    });
+    // Not there, and nobody has removed it: the store may have lost it.
+    if (record === null && heard !== null) return;
     const before = this.#overrides.get(id);
     const said = record === null ? null : this.#read(id, record);
     if (record !== null && said === null) return;
