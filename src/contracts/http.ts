@@ -13,8 +13,8 @@ export interface RequestHead {
   readonly target: string;
   /** Value of the Host field to send. */
   readonly host: string;
-  /** The client's end-to-end fields; framing and hop-by-hop names are never among them. */
-  readonly headers: Headers;
+  /** The client's end-to-end fields, `\r\nname: value` each; framing and hop-by-hop names are never among them. */
+  readonly lines: string;
   /** The gateway's own fields (forwarding, identity, trace), sent after the client's: checked lines `name: value\r\n…`. */
   readonly added: string;
   /** Body length in bytes; 0 = no body, -1 = unknown (sent chunked). */

@@ -6,7 +6,7 @@ import { normaliseIp } from '../lib/cidr.ts';
 import { problemReply } from '../lib/problem.ts';
 import { newTraceId } from '../lib/ids.ts';
 import { Exchange } from '../pipeline/exchange.ts';
-import { admit } from '../pipeline/intake.ts';
+import { admitList } from '../pipeline/intake.ts';
 import { begin } from '../pipeline/run.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
 import { whenDrained } from './drain.ts';
@@ -146,7 +146,7 @@ export class NodeEdge implements Edge {
     io.x = x;
     // First, whatever else is wrong: behind such a line nothing is a request.
     const version = otherVersion(req, x);
-    const refused = admit(x) ?? version;
+    const refused = admitList(x) ?? version;
     connection.poisoned = x.poisoned;
     const hasBody = x.bodyLength !== 0;
     if (hasBody) io.expectBody(x.bodyLength);

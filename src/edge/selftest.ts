@@ -32,7 +32,7 @@ export async function selfTest(uws: Uws): Promise<SelfTest> {
   try {
     app = uws.App();
     app.any('/*', answer);
-    const ask = asker(await listen(uws, app), open);
+    const ask = asker(await listenLocally(uws, app), open);
     const [blockWrite, ...outcomes] = await Promise.all([
       writesBlocks(ask),
       survivesSplits(ask),
@@ -146,7 +146,8 @@ async function writesBlocks(ask: Ask): Promise<boolean> {
 const statusOf = (reply: string): string => /^HTTP\/1\.1 (\d{3}) /.exec(reply)?.[1] ?? 'not at all';
 const fieldsOf = (reply: string): string[] => reply.toLowerCase().split('\r\n');
 
-function listen(uws: Uws, app: UwsApp): Promise<number> {
+/** Opens a free port for this machine alone; resolves with it. */
+export function listenLocally(uws: Uws, app: UwsApp): Promise<number> {
   return new Promise((resolve, reject) => {
     setTimeout(reject, PATIENCE_MS, new Error('its port does not open')).unref();
     app.listen('127.0.0.1', 0, (socket: ListenSocket | false) => {

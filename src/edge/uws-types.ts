@@ -36,6 +36,8 @@ export interface TlsAppOptions {
 export interface UwsApp {
   /** As `any`, for requests whose method is exactly `GET`. */
   get(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
+  /** As `any`, for requests whose method is exactly `POST`. */
+  post(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
   /** Every method, all paths that match; `/*` is everything. A handler must reply or register `onAborted` before it returns. */
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
   /** `count` is +1 for a new connection, -1 for a closed one; then `res` has no address any more and is not the same object. */
@@ -134,6 +136,8 @@ export interface UwsResponse {
 export interface UwsContext {
   /** Answers end their connections from now on. */
   draining: boolean;
+  /** Whose request is being handled: what is written to it goes out with the end of its handler. */
+  handled: object | null;
   /** Whether the addon writes a block of fields given as one value as it is (self-test). */
   readonly blockWrite: boolean;
 }

@@ -1,14 +1,17 @@
 import { fault, type Fault } from '../contracts/fault.ts';
 import type { Headers } from '../contracts/http.ts';
 import { Exchange } from '../pipeline/exchange.ts';
-import { admit } from '../pipeline/intake.ts';
+import { admit, admitList } from '../pipeline/intake.ts';
+import { RequestReader } from '../pipeline/request-reader.ts';
 import { begin } from '../pipeline/run.ts';
 import { whenDrained } from './drain.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
 import { Peers } from './peer.ts';
+import type { ReceiveWindow } from './receive-window.ts';
 import { boundReceiveBuffer, socketsOpenedBy } from './receive-buffer.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsApps, type AppSetup } from './tls-uws.ts';
+import { receiveWindow } from './window-probe.ts';
 import { UwsIo } from './uws-io.ts';
 import { turnAway } from './uws-turn-away.ts';
 import type { ListenSocket, Uws, UwsApp, UwsContext, UwsRequest, UwsResponse } from './uws-types.ts';
@@ -44,11 +47,14 @@ export class UwsEdge implements Edge {
   };
   #socket: ListenSocket | null = null;
   #lastRequest = 0;
+  /** Where heads are read from; null = from the addon, field by field. */
+  #window: ReceiveWindow | null = null;
+  #reader: RequestReader | null = null;
 
   constructor(uws: Uws, options: EdgeOptions, blockWrite: boolean) {
     this.#uws = uws;
     this.#options = options;
-    this.#context = { draining: false, blockWrite };
+    this.#context = { draining: false, blockWrite, handled: null };
     // Connections that move between apps of different certificates are counted by both.
     this.#peers = new Peers(options.tls === null);
     this.#scheme = options.tls === null ? 'http' : 'https';
@@ -61,6 +67,16 @@ export class UwsEdge implements Edge {
   }
 
   listen(): Promise<void> {
+    // What TLS has decrypted lies elsewhere.
+    if (this.#tls !== null) return this.#open();
+    return receiveWindow(this.#uws).then((window) => {
+      this.#window = window;
+      if (window !== null) this.#reader = new RequestReader(window.memory);
+      return this.#open();
+    });
+  }
+
+  #open(): Promise<void> {
     const { host, port, receiveBuffer } = this.#options;
     return new Promise((resolve, reject) => {
       const open = (): void =>
@@ -115,11 +131,21 @@ export class UwsEdge implements Edge {
     const { door } = this.#options;
     const turned = door.guardsRequests ? door.refuses(this.#peers.of(res)) : null;
     if (turned !== null) return turnAway(res, turned, method === 'HEAD');
-    const io = new UwsIo(res, this.#context);
-    res.onAborted(() => io.aborted());
     if (this.#context.draining) this.#lastRequest = performance.now();
-    const x = (io.x = this.#receive(res, req, method, io));
-    const refused = admit(x) ?? lengthRequired(x);
+    const io = new UwsIo(res, this.#context);
+    this.#context.handled = io;
+    try {
+      this.#begin(io, res, req, method);
+    } finally {
+      this.#context.handled = null;
+      // A request that was answered at once needs no handler; the addon ends a process that leaves one without either.
+      if (!io.closed) res.onAborted(() => io.aborted());
+    }
+  }
+
+  #begin(io: UwsIo, res: UwsResponse, req: UwsRequest, method: string): void {
+    const refused = this.#read(io, res, req, method) ?? lengthRequired(io.x);
+    const { x } = io;
     if (x.poisoned) return void setImmediate(beginLate, io, refused);
     io.begun = true;
     if (x.bodyLength === 0 || refused !== null) return begin(x, null, refused);
@@ -128,21 +154,35 @@ export class UwsEdge implements Edge {
     begin(x, io, null);
   }
 
-  /** Copies all there is to the request: the addon's object dies when the handler returns. */
-  #receive(res: UwsResponse, req: UwsRequest, method: string, io: UwsIo): Exchange {
+  /** Takes in all there is to the request: the addon's object dies when the handler returns. */
+  #read(io: UwsIo, res: UwsResponse, req: UwsRequest, method: string): Fault | null {
+    const at = this.#window === null ? -1 : this.#window.locate(req, method);
+    const reader = this.#reader;
+    if (at < 0 || !reader!.read(at + method.length + 1)) return this.#collect(io, res, req, method);
+    const x = this.#exchange(io, res, method, reader!.path, reader!.query, null);
+    const refused = admit(x, reader!);
+    if (x.bodyLength >= 0 && !x.poisoned) this.#window!.ended(reader!.end + x.bodyLength);
+    return refused;
+  }
+
+  /** As `#read`, by what the addon tells. */
+  #collect(io: UwsIo, res: UwsResponse, req: UwsRequest, method: string): Fault | null {
     const headers: Headers = (collected = []);
     req.forEach(collect);
+    return admitList(this.#exchange(io, res, method, req.getUrl(), req.getQuery() ?? '', headers));
+  }
+
+  #exchange(
+    io: UwsIo,
+    res: UwsResponse,
+    method: string,
+    path: string,
+    query: string,
+    headers: Headers | null,
+  ): Exchange {
     const runtime = this.#options.runtime();
-    return new Exchange(
-      runtime,
-      io,
-      this.#scheme,
-      method,
-      req.getUrl(),
-      req.getQuery() ?? '',
-      headers,
-      this.#peers.of(res),
-    );
+    const peer = this.#peers.of(res);
+    return (io.x = new Exchange(runtime, io, this.#scheme, method, path, query, headers, peer));
   }
 }
 

@@ -4,10 +4,13 @@ import type { Fault } from '../contracts/fault.ts';
 import type { Headers, Identity, ReplyHead } from '../contracts/http.ts';
 import type { Match, Route, Runtime } from '../contracts/runtime.ts';
 import type { Downstream, Source } from '../contracts/transport.ts';
+import { findLine, joinLines, splitLines } from '../lib/field-lines.ts';
 import { getField, removeField } from '../lib/fields.ts';
 import { newTraceId } from '../lib/ids.ts';
 import type { Attempt } from './attempt.ts';
 import type { Tries } from './tries.ts';
+
+const NONE: Headers = [];
 
 /**
  * One client request and its answer. All fields are set in the constructor, so that every exchange has
@@ -27,9 +30,6 @@ export class Exchange implements ExchangeContract, Match {
   /** What the client asked for, whatever a rewrite makes of it. */
   requestPath: string;
   requestQuery: string;
-  /** All fields as received until the intake has left only the end-to-end ones. */
-  headers: Headers;
-
   // Filled by the intake.
   host = '';
   /** Host field as received, port included. */
@@ -86,10 +86,14 @@ export class Exchange implements ExchangeContract, Match {
   consumer = '';
   limit = '';
   cache = '';
+  /** The end-to-end fields as they go on (`lib/field-lines.ts`), until somebody wants the list: from then on that counts. */
+  #lines = '';
+  #list: Headers | null;
   #id = '';
   #traceId = '';
   #slots: unknown[] | null = null;
 
+  /** @param headers All fields as received, until the intake has left only the end-to-end ones; null = they follow as lines. */
   constructor(
     runtime: Runtime,
     down: Downstream,
@@ -97,7 +101,7 @@ export class Exchange implements ExchangeContract, Match {
     method: string,
     path: string,
     query: string,
-    headers: Headers,
+    headers: Headers | null,
     peer: string,
   ) {
     this.runtime = runtime;
@@ -107,7 +111,7 @@ export class Exchange implements ExchangeContract, Match {
     this.matchMethod = method;
     this.path = this.requestPath = path;
     this.query = this.requestQuery = query;
-    this.headers = headers;
+    this.#list = headers;
     this.peer = peer;
     this.ip = peer;
     this.forwardedFor = peer;
@@ -141,12 +145,38 @@ export class Exchange implements ExchangeContract, Match {
     return this.replyBy === 0 || performance.now() < this.replyBy;
   }
 
+  get headers(): Headers {
+    return (this.#list ??= splitLines(this.#lines));
+  }
+
+  set headers(list: Headers) {
+    this.#list = list;
+  }
+
+  /** Takes the end-to-end fields as lines: ASCII, names in lower case, one space before each value. */
+  takeLines(lines: string): void {
+    this.#lines = lines;
+  }
+
+  /** The end-to-end fields as lines, to be sent. */
+  lines(): string {
+    return this.#list === null ? this.#lines : joinLines(this.#list);
+  }
+
   header(name: string): string | undefined {
-    return getField(this.headers, name);
+    return this.#list === null ? findLine(this.#lines, name) : getField(this.#list, name);
   }
 
   removeHeader(name: string): void {
     removeField(this.headers, name);
+  }
+
+  /** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */
+  isText(): boolean {
+    // Lines are ASCII.
+    const list = this.#list ?? NONE;
+    for (let i = 1; i < list.length; i += 2) if (list[i]!.includes('\ufffd')) return false;
+    return true;
   }
 
   note(field: LogField, value: string): void {

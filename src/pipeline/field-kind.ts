@@ -1,3 +1,4 @@
+import type { Runtime } from '../contracts/runtime.ts';
 import { dashed } from '../lib/name-set.ts';
 
 // What a request field is to a gateway; what is none of these is end-to-end and passes.
@@ -67,33 +68,42 @@ function mayMimic(name: string): boolean {
 }
 
 /** What is known of a field by its name: one object, and one string, for all requests that carry it. */
-export interface Field {
+export class Field {
   readonly name: string;
   /** One of the constants above. */
   readonly kind: number;
+  readonly bytes: Uint8Array;
+  /** The set that was asked last, and what it said. */
+  #asked: NameSet | null = null;
+  #among = false;
+
+  constructor(name: string) {
+    this.name = name;
+    this.kind = kindOf(name);
+    this.bytes = Buffer.from(name, 'latin1');
+  }
+
+  /** Whether its name is in a set: a question that is asked for every field of every request, about one set mostly. */
+  isAmong(names: NameSet): boolean {
+    if (this.#asked !== names) {
+      this.#asked = names;
+      this.#among = names.has(this.name);
+    }
+    return this.#among;
+  }
 }
+
+type NameSet = Runtime['identityHeaders'];
 
 const MOST = 1_000;
 const LONGEST = 64;
 const known = new Map<string, Field>();
-/** What the last request carried at each place: most carry what the one before carried. */
-const recent: Field[] = [];
 
-/** The field of that name; `at`: its place in the request. */
-export function fieldAt(at: number, name: string): Field {
-  const last = at < recent.length ? recent[at]! : undefined;
-  if (last !== undefined && last.name === name) return last;
-  const field = fieldOf(name);
-  // Places are even: names and values take turns.
-  if (at <= recent.length && at < MOST) recent[at] = recent[at + 1] = field;
-  return field;
-}
-
-/** Names are remembered within bounds: hostile variety costs a rebuild now and then, never memory. */
-function fieldOf(name: string): Field {
+/** The field of a name in lower case. Remembered within bounds: hostile variety costs a rebuild now and then, never memory. */
+export function fieldOf(name: string): Field {
   let field = known.get(name);
   if (field !== undefined) return field;
-  field = { name, kind: kindOf(name) };
+  field = new Field(name);
   if (name.length > LONGEST) return field;
   if (known.size >= MOST) known.clear();
   known.set(name, field);

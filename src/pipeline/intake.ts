@@ -5,8 +5,10 @@ import { KNOWN_METHODS } from '../lib/methods.ts';
 import { normalisePath, validQuery } from '../lib/path.ts';
 import { matchMethod } from '../lib/preflight.ts';
 import type { Exchange } from './exchange.ts';
-import { CLAIM, CODING, CONNECTION, fieldAt, HOST, LENGTH, PASS, SECRET, TRACE } from './field-kind.ts';
+import { CLAIM, CODING, CONNECTION, DROP, HOST, LENGTH, PASS, SECRET, TRACE } from './field-kind.ts';
+import type { Field } from './field-kind.ts';
 import { applyTrusted, Claims } from './forwarded.ts';
+import { type Received, ReceivedList } from './received.ts';
 
 /** What one pass over the fields finds. One object for all requests: the intake is synchronous. */
 const seen = {
@@ -27,41 +29,48 @@ const seen = {
  * Host, target, method; leaves only end-to-end fields in `x.headers`; works out who the client is.
  * A fault means: answer it and, when `x.poisoned`, end the connection.
  */
-export function admit(x: Exchange): Fault | null {
-  sortFields(x);
+export function admit(x: Exchange, received: Received): Fault | null {
+  sortFields(x, received);
   const bad = frame(x) ?? target(x);
   if (bad !== null) return bad;
+  if (x.method === 'GET') return null;
   if (!KNOWN_METHODS.has(x.method)) return fault('method_unknown');
-  x.matchMethod = matchMethod(x.method, x.headers);
+  if (x.method === 'OPTIONS') x.matchMethod = matchMethod(x.method, x.headers);
   return null;
 }
 
-function sortFields(x: Exchange): void {
-  const { headers, runtime } = x;
+const list = new ReceivedList();
+
+/** As `admit`, of what stands in `x.headers`. */
+export const admitList = (x: Exchange): Fault | null => admit(x, list.of(x.headers));
+
+function sortFields(x: Exchange, received: Received): void {
+  const { runtime } = x;
+  const { count } = received;
   const trusted = runtime.trusts(x.peer);
   seen.hosts = seen.lengths = seen.codings = 0;
   seen.connection = seen.unclear = '';
   if (trusted) seen.claims.reset();
-  let kept = 0;
-  for (let i = 0; i < headers.length; i += 2) {
-    const { name, kind } = fieldAt(i, headers[i]!);
-    const value = headers[i + 1]!;
-    if (!passes(x, name, kind, value, trusted)) continue;
-    headers[kept] = name;
-    headers[kept + 1] = value;
-    kept += 2;
+  for (let i = 0; i < count; i++) {
+    const field = received.field(i);
+    const passes =
+      field.kind === PASS ? !field.isAmong(runtime.identityHeaders) : heed(x, field, received, i, trusted);
+    if (passes) received.keep(i);
   }
-  // Setting `length` leaves compiled code; usually Host alone is to go.
-  while (headers.length > kept) headers.pop();
+  received.give(x);
   if (seen.connection !== '') dropListed(x, seen.connection);
   if (trusted) applyTrusted(x, seen.claims);
 }
 
-/** Whether a field goes on to the upstream as it is; notes those that matter to the gateway itself. */
-function passes(x: Exchange, name: string, kind: number, value: string, trusted: boolean): boolean {
+/** Notes a field that matters to the gateway itself; answers whether it goes on to the upstream as it is. */
+function heed(x: Exchange, { name, kind }: Field, received: Received, at: number, trusted: boolean): boolean {
+  if (kind === DROP) return false;
+  if (kind === SECRET) {
+    if (!received.ascii && !isAscii(received.value(at))) seen.unclear = name;
+    return true;
+  }
+  const value = received.value(at);
   switch (kind) {
-    case PASS:
-      return !x.runtime.identityHeaders.has(name);
     case HOST:
       seen.hosts++;
       seen.host = value;
@@ -85,9 +94,6 @@ function passes(x: Exchange, name: string, kind: number, value: string, trusted:
       if (traceId !== null) x.continueTrace(traceId, value);
       return false;
     }
-    case SECRET:
-      if (!isAscii(value)) seen.unclear = name;
-      return true;
     default:
       return false;
   }
@@ -98,6 +104,7 @@ const isAscii = (value: string): boolean => Buffer.byteLength(value) === value.l
 
 /** RFC 9110 section 7.6.1: fields listed in Connection are for this hop only. */
 function dropListed(x: Exchange, connection: string): void {
+  if (connection === 'keep-alive') return;
   for (const option of connection.toLowerCase().split(',')) {
     const name = option.trim();
     if (name === 'close') {

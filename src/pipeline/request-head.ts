@@ -12,7 +12,7 @@ export function requestHead(x: Exchange, upstream: Upstream, target: Target): Re
     method: x.method,
     target: x.query === '' ? x.path : x.path + '?' + x.query,
     host: host === 'client' ? x.authority : host === 'target' ? target.authority : host.name,
-    headers: x.headers,
+    lines: x.lines(),
     added: addedFields(x),
     length: x.bodyLength,
     explicitZero: x.hasLength && x.bodyLength === 0,

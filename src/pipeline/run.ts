@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { fault, type Fault } from '../contracts/fault.ts';
-import type { Reply } from '../contracts/http.ts';
+import type { Headers, Reply } from '../contracts/http.ts';
 import type { Step } from '../contracts/policy.ts';
 import type { Wanted } from '../contracts/runtime.ts';
 import type { Source } from '../contracts/transport.ts';
@@ -8,14 +8,29 @@ import type { Exchange } from './exchange.ts';
 import { forward } from './forward.ts';
 import { answer, fail, finish, flight, report } from './reply.ts';
 
-/** One object for every lookup: `find` is synchronous. */
-const wanted: { -readonly [K in keyof Wanted]: Wanted[K] } = {
-  method: '',
-  host: '',
-  path: '',
-  query: '',
-  headers: [],
-};
+/** What a route is looked for by: one object for every lookup, because `find` is synchronous. */
+class Asked implements Wanted {
+  method = '';
+  host = '';
+  path = '';
+  query = '';
+  #x: Exchange | null = null;
+
+  of(x: Exchange): this {
+    this.method = x.matchMethod;
+    this.host = x.host;
+    this.path = x.path;
+    this.query = x.query;
+    this.#x = x;
+    return this;
+  }
+
+  /** Asked for by few routes; to make the list costs something. */
+  get headers(): Headers {
+    return this.#x!.headers;
+  }
+}
+const asked = new Asked();
 
 /**
  * The walk of a request: route, request hooks in order, then the answer. Runs on synchronously; only a hook
@@ -30,12 +45,7 @@ export function begin(x: Exchange, body: Source | null, refused: Fault | null): 
   if (++flight.active > x.runtime.config.limits.inFlight) refused ??= fault('overload');
   try {
     if (refused === null) {
-      wanted.method = x.matchMethod;
-      wanted.host = x.host;
-      wanted.path = x.path;
-      wanted.query = x.query;
-      wanted.headers = x.headers;
-      x.route = x.runtime.find(wanted, x);
+      x.route = x.runtime.find(asked.of(x), x);
       if (x.bodyLength > x.route.bodyBytes) refused = fault('body_too_large');
     }
     if (refused === null) walk(x, 0);
@@ -83,18 +93,12 @@ function walk(x: Exchange, from: number): void {
 function conclude(x: Exchange): void {
   const { route } = x;
   if (route.upstream !== null) forward(x, route.upstream);
-  else if (!isText(x)) fail(x, fault('bad_request', NOT_TEXT));
+  else if (!x.isText()) fail(x, fault('bad_request', NOT_TEXT));
   else if (route.respond !== null) answer(x, route.respond);
   else fail(x, fault(route.refuse ?? 'internal'));
 }
 
 const NOT_TEXT = 'a header value is not text';
-
-/** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */
-function isText({ headers }: Exchange): boolean {
-  for (let i = 1; i < headers.length; i += 2) if (headers[i]!.includes('\ufffd')) return false;
-  return true;
-}
 
 function wait(x: Exchange, step: Promise<undefined | Reply>, next: number): void {
   step.then(

@@ -41,7 +41,7 @@ const head: RequestHead = {
   method: 'GET',
   target: '/',
   host: 'h',
-  headers: [],
+  lines: '',
   added: 'connection: close\r\n',
   length: 0,
   explicitZero: false,

@@ -60,9 +60,8 @@ export class H1Conn implements Stream {
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: Error) => (this.#error = error));
     socket.on('close', () => this.#broken());
-    const now = performance.now();
-    const ms = sooner(connectMs, call.replyBy, now);
-    if (ms > 0) wheel.arm(this.#timer, ms, now);
+    const ms = sooner(connectMs, call.replyBy, performance.now());
+    if (ms > 0) wheel.arm(this.#timer, ms, performance.now());
   }
 
   /** Gives the free connection a request. `shared`: it waits for others until this turn of the loop ends. */
@@ -71,12 +70,13 @@ export class H1Conn implements Stream {
     this.#take(call, false);
     this.#out.begin(call);
     this.#reader.expect(head.method === 'HEAD');
+    const later = head.length !== 0 || shared || this.#owner.crowded;
     // Neither the limit on idling nor that on opening goes on; writing sets the next one.
-    if (head.length !== 0 || shared) wheel.cancel(this.#timer);
+    if (later) wheel.cancel(this.#timer);
     // Nobody knows yet whether a new connection will stay open for a second request.
     this.collects = shared && this.#reused;
     this.#sink!.onOpen(this, this.#reused);
-    if (head.length === 0 && !this.collects) this.flush();
+    if (!later) this.flush();
     else if (this.#out.held !== '') hold(this);
   }
 

@@ -10,8 +10,10 @@ const PERSIST = word('keep-alive');
 const TIMEOUT = word('timeout=');
 const SECOND = 1000;
 const NO_WORDS = new Int32Array(0);
-/** The top bit of each of four bytes. */
+/** The top bit of each of four bytes, and other numbers that have the same in each. */
 const TOPS = 0x80808080 | 0;
+const SPACES = 0x20202020;
+const ONES = 0x01010101;
 
 /**
  * Reads one reply head (RFC 9112 sections 4 to 6) from bytes, strictly, and squeezes out in place the
@@ -247,8 +249,7 @@ const lowerText = (bytes: Uint8Array, at: number, end: number): string =>
 
 /**
  * Skips printable ASCII, which nearly all of a value is; answers the offset of the first other byte, or `end`. Four
- * bytes at a time: adding 1 carries 0x7f into its top bit, and taking 0x20 from a byte whose top bit was set beforehand
- * clears that bit exactly for controls.
+ * bytes at a time: to take 0x20 from a control sets its top bit, and so does to add 1 to DEL; others than ASCII have it.
  */
 function skipPrintable(bytes: Uint8Array, words: Int32Array, at: number, end: number): number {
   let i = at;
@@ -257,8 +258,7 @@ function skipPrintable(bytes: Uint8Array, words: Int32Array, at: number, end: nu
     let at4 = i >> 2;
     for (const end4 = end >> 2; at4 < end4; at4++) {
       const word = words[at4]!;
-      if (((word | (word + 0x01010101)) & TOPS) !== 0) break;
-      if ((((word | TOPS) - 0x20202020) & TOPS) !== TOPS) break;
+      if ((((word - SPACES) | (word + ONES) | word) & TOPS) !== 0) break;
     }
     i = at4 << 2;
   }

@@ -12,6 +12,8 @@ import { WaitQueue } from './queue.ts';
 import { requestHead } from './write.ts';
 
 const MAX_WAITING = 1024;
+/** With more requests under way, those of one turn of the loop are written in one go: the processor's caches like that. */
+const CROWD = 4;
 /** How long an upstream that left pipelined requests unanswered gets none, in ms. */
 const WARY_MS = 60_000;
 
@@ -87,6 +89,10 @@ export class H1Pool implements Transport, Owner {
   close(): void {
     this.#closed = true;
     for (const conn of [...this.#idle]) conn.close();
+  }
+
+  get crowded(): boolean {
+    return this.#all.size - this.#idle.length > CROWD;
   }
 
   stats(): PoolStats {

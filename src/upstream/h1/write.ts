@@ -1,6 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Headers, RequestHead } from '../../contracts/http.ts';
-import { flat } from '../../lib/flat.ts';
+import type { RequestHead } from '../../contracts/http.ts';
 
 /**
  * The only place that frames an HTTP/1.1 request (RFC 9112 sections 3, 6 and 7). The head is one string:
@@ -12,42 +11,29 @@ import { flat } from '../../lib/flat.ts';
  * its line, or did not survive as text (U+FFFD stands for bytes that are none).
  */
 export function requestHead(head: RequestHead): string {
-  const { method, target, host, headers, added, length } = head;
+  const { method, target, host, lines, added, length } = head;
   // Fields are checked where they come from: by the edge's parser and by the setters that policies use. Target and
   // host may be put together from parts, and this is the last gate.
-  if (breaks(target) || breaks(host)) return '';
+  if (LINE_END.test(target) || breaksHost(host)) return '';
   let framing = '\r\n';
   if (length > 0 || head.explicitZero) framing = `content-length: ${length}\r\n\r\n`;
   if (length < 0) framing = 'transfer-encoding: chunked\r\n\r\n';
   const start = method + ' ' + target + ' HTTP/1.1\r\nhost: ' + host;
-  const text = lines(start, headers) + '\r\n' + added + framing;
+  const text = start + lines + '\r\n' + added + framing;
   // One look at the whole, which has to be one flat text anyway before it is written.
   return text.includes('\ufffd') ? '' : text;
 }
 
-/** Added up, not put into a template: a template asks of every part whether it is a string. */
-function lines(start: string, list: Headers): string {
-  let text = start;
-  for (let i = 0; i < list.length; i += 2) text += lineStart(i, list[i]!) + list[i + 1]!;
-  return text;
+const LINE_END = /[\r\n]/;
+/** The host that was looked at last: most requests name the same. */
+let whole = '';
+
+function breaksHost(host: string): boolean {
+  if (host === whole) return false;
+  if (LINE_END.test(host)) return true;
+  whole = host;
+  return false;
 }
-
-const MOST = 128;
-/** The names that the last request had at each place, and how their lines begin: most have the same. */
-const names: string[] = [];
-const starts: string[] = [];
-
-/** End of the line before, name and colon. `at`: place of the name in the list. */
-function lineStart(at: number, name: string): string {
-  if (at < names.length && names[at] === name) return starts[at]!;
-  if (at > names.length || at >= MOST) return '\r\n' + name + ': ';
-  const start = flat(`\r\n${name}: `);
-  names[at] = names[at + 1] = name;
-  starts[at] = starts[at + 1] = start;
-  return start;
-}
-
-const breaks = (text: string): boolean => text.includes('\n') || text.includes('\r');
 
 const LAST_CHUNK = '0\r\n\r\n';
 

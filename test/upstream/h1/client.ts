@@ -133,7 +133,7 @@ export const request = (over: Partial<RequestHead> = {}): RequestHead => ({
   method: 'GET',
   target: '/',
   host: 'origin.test',
-  headers: [],
+  lines: '',
   added: '',
   length: 0,
   explicitZero: false,

@@ -1,3 +1,4 @@
+import { joinLines } from '../../../src/lib/field-lines.ts';
 import { expect, test } from 'vitest';
 import type { RequestHead } from '../../../src/contracts/http.ts';
 import { everything, makePool, rawOrigin, send } from './client.ts';
@@ -30,7 +31,7 @@ test('a request without body is a line, host, fields and added fields in order, 
   const attempt = send(makePool(origin.port), {
     method: 'DELETE',
     target: '/a/b?c=d',
-    headers: ['accept', '*/*', 'cookie', 'a=1', 'cookie', 'b=2'],
+    lines: joinLines(['accept', '*/*', 'cookie', 'a=1', 'cookie', 'b=2']),
     added: 'via: 1.1 sluice\r\n',
   });
   expect(await origin.until('\r\n\r\n')).toBe(
@@ -48,10 +49,10 @@ test('an empty POST says so', async () => {
 
 test('fields beyond ASCII go out as UTF-8', async () => {
   const origin = await listener();
-  send(makePool(origin.port), { headers: ['x', 'caf\u00e9 \u20ac'] });
+  send(makePool(origin.port), { lines: joinLines(['x', 'caf\u00e9 \u20ac']) });
   expect(await origin.until('\r\n\r\n')).toContain(`x: ${text('caf\u00e9 \u20ac').toString('latin1')}\r\n`);
   const other = await listener();
-  const attempt = send(makePool(other.port), { headers: ['x', '\u20ac'], length: 2 });
+  const attempt = send(makePool(other.port), { lines: joinLines(['x', '\u20ac']), length: 2 });
   (await attempt.opened).write(text('hi'), true);
   expect(await other.until('hi')).toContain(
     `x: ${text('\u20ac').toString('latin1')}\r\ncontent-length: 2\r\n\r\nhi`,
@@ -131,7 +132,7 @@ test.each(misuse)('a body of %s never looks whole, and the connection dies', asy
 test.each([
   ['target', { target: '/a\r\nx: y' }],
   ['host', { host: 'a\nx: y' }],
-  ['value that is not text', { headers: ['x-a', 'caf\ufffd'] }],
+  ['value that is not text', { lines: joinLines(['x-a', 'caf\ufffd']) }],
 ])('a head that cannot be sent (%s) costs no connection', async (_name, head) => {
   const origin = await rawOrigin(() => {});
   const pool = makePool(origin.port);

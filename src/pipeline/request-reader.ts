@@ -1,0 +1,175 @@
+import type { Exchange } from './exchange.ts';
+import { type Field, fieldOf } from './field-kind.ts';
+import type { Received } from './received.ts';
+
+const CR = 13;
+const LF = 10;
+const SPACE = 32;
+const SLASH = 47;
+const COLON = 58;
+const QUESTION = 63;
+const VERSION = Buffer.from(' HTTP/1.1\r\n', 'latin1');
+
+/** More fields than any edge lets through. */
+const PLACES = 128;
+
+/**
+ * Reads a request head (RFC 9112 sections 3 and 5) where the network has put it, without a string for each name and value.
+ * Only after the addon's parser, which has found that the head is whole, that names are tokens, and that no value has a
+ * control character but tab. It reads heads of the plain form, as nearly all are: `name: value`, names in lower case, one
+ * space before each value and none behind it, ASCII. Any other is left to who has a slower way.
+ */
+export class RequestReader implements Received {
+  readonly ascii = true;
+  count = 0;
+  /** The offset behind the head. */
+  end = 0;
+  readonly #bytes: Buffer;
+  /** What stood at each place of the last request: most carry what the one before carried. */
+  readonly #fields: Field[] = [];
+  /** The short values that were asked for at each place: most are what they were. */
+  readonly #values: string[] = [];
+  /** Where the lines of the fields begin, and where they end: at their CR. */
+  readonly #starts = new Int32Array(PLACES);
+  readonly #ends = new Int32Array(PLACES);
+  /** The head from its target on; what is told of it are pieces of this one text. */
+  #text = '';
+  #at = 0;
+  #question = 0;
+  #targetEnd = 0;
+  #kept = '';
+  /** The run of lines kept last that is not in `#kept` yet, from the CR before it to that behind it. */
+  #from = 0;
+  #to = 0;
+
+  /** @param memory Where heads lie; its bytes may change between any two calls of `read`. */
+  constructor(memory: ArrayBuffer) {
+    this.#bytes = Buffer.from(memory);
+  }
+
+  /** Reads the head whose target begins at `at`; false = it is not of the plain form. The values lie where they are. */
+  read(at: number): boolean {
+    const fields = this.#target(at);
+    if (fields === 0 || !this.#lines(fields)) return false;
+    this.#at = at;
+    this.#text = this.#bytes.toString('latin1', at, this.end);
+    return Buffer.byteLength(this.#text) === this.#text.length;
+  }
+
+  get path(): string {
+    return this.#piece(this.#at, this.#question);
+  }
+
+  get query(): string {
+    return this.#question === this.#targetEnd ? '' : this.#piece(this.#question + 1, this.#targetEnd);
+  }
+
+  field(index: number): Field {
+    return this.#fields[index]!;
+  }
+
+  value(index: number): string {
+    // Behind the colon and one space.
+    const from = this.#starts[index]! + this.#fields[index]!.name.length + 2;
+    const to = this.#ends[index]!;
+    const last = index < this.#values.length ? this.#values[index]! : '';
+    if (last.length === to - from && isSame(this.#bytes, from, last)) return last;
+    const value = this.#piece(from, to);
+    if (index <= this.#values.length && value.length <= SHORT) this.#values[index] = value;
+    return value;
+  }
+
+  keep(index: number): void {
+    const from = this.#starts[index]! - 2;
+    if (this.#to !== from) {
+      this.#flush();
+      this.#from = from;
+    }
+    this.#to = this.#ends[index]!;
+  }
+
+  give(x: Exchange): void {
+    this.#flush();
+    x.takeLines(this.#kept);
+  }
+
+  #flush(): void {
+    if (this.#to > this.#from) this.#kept += this.#piece(this.#from, this.#to);
+  }
+
+  #piece(from: number, to: number): string {
+    return this.#text.slice(from - this.#at, to - this.#at);
+  }
+
+  /** Reads the target and the version; answers where the fields begin, 0 = not of the plain form. */
+  #target(at: number): number {
+    const bytes = this.#bytes;
+    if (bytes[at] !== SLASH) return 0;
+    let question = -1;
+    let end = at + 1;
+    for (; end < bytes.length && isGraphic(bytes[end]!); end++)
+      if (bytes[end] === QUESTION && question < 0) question = end;
+    for (let i = 0; i < VERSION.length; i++) if (bytes[end + i] !== VERSION[i]) return 0;
+    this.#targetEnd = end;
+    this.#question = question < 0 ? end : question;
+    return end + VERSION.length;
+  }
+
+  /** The loop that every byte of a head goes through. */
+  #lines(from: number): boolean {
+    const bytes = this.#bytes;
+    let count = 0;
+    let at = from;
+    for (; bytes[at] !== CR; count++) {
+      const length = count === PLACES ? 0 : this.#name(at, count);
+      if (length === 0) return false;
+      const value = at + length + 2;
+      const end = bytes.indexOf(CR, value);
+      if (end <= value || bytes[end + 1] !== LF) return false;
+      if (bytes[value]! <= SPACE || bytes[end - 1]! <= SPACE) return false;
+      this.#starts[count] = at;
+      this.#ends[count] = end;
+      at = end + 2;
+    }
+    this.count = count;
+    this.end = at + 2;
+    this.#kept = '';
+    this.#from = this.#to = 0;
+    return bytes[at + 1] === LF;
+  }
+
+  /** Length of the name of the field that begins at `at`, behind which are colon and space; 0 = not of the plain form. */
+  #name(at: number, index: number): number {
+    const bytes = this.#bytes;
+    const fields = this.#fields;
+    if (index < fields.length) {
+      const last = fields[index]!.bytes;
+      const { length } = last;
+      let same = 0;
+      while (same < length && bytes[at + same] === last[same]) same++;
+      if (same === length && bytes[at + same] === COLON && bytes[at + same + 1] === SPACE) return length;
+    }
+    let colon = at;
+    while (isNameByte(bytes[colon]!)) colon++;
+    if (colon === at || bytes[colon] !== COLON || bytes[colon + 1] !== SPACE) return 0;
+    fields[index] = fieldOf(bytes.toString('latin1', at, colon));
+    return colon - at;
+  }
+}
+
+/** Longer values are not compared with those of the last request. */
+const SHORT = 64;
+
+function isSame(bytes: Uint8Array, at: number, value: string): boolean {
+  for (let i = 0; i < value.length; i++) if (bytes[at + i] !== value.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Printable ASCII but the space. */
+const isGraphic = (byte: number): boolean => (byte - 0x21) >>> 0 < 0x5e;
+
+/** 1 for bytes of a token (RFC 9110 section 5.6.2) without upper-case letters. */
+const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
+  /[!#$%&'*+\-.^_`|~0-9a-z]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+const isNameByte = (byte: number): boolean => NAME_BYTES[byte] === 1;

@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Runtime } from '../../src/contracts/runtime.ts';
+import type { Downstream } from '../../src/contracts/transport.ts';
+import { NameSet } from '../../src/lib/name-set.ts';
+import { Exchange } from '../../src/pipeline/exchange.ts';
+import { admit, admitList } from '../../src/pipeline/intake.ts';
+import { RequestReader } from '../../src/pipeline/request-reader.ts';
+
+const SIZE = 4096;
+const memory = new ArrayBuffer(SIZE);
+const reader = new RequestReader(memory);
+const bytes = Buffer.from(memory);
+
+/** Puts a head to that place, amid what was there before, and reads it. */
+function read(head: string, at = 0): boolean {
+  bytes.fill('GET /stale HTTP/1.1\r\nhost: stale\r\n\r\n');
+  bytes.write(head, at, 'latin1');
+  return reader.read(at + 'GET '.length);
+}
+
+const headOf = (target: string, fields: readonly (readonly string[])[]) =>
+  `GET ${target} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+
+function exchange(path: string, query: string, list: string[] | null, trusted: boolean): Exchange {
+  const runtime = {
+    trusts: (ip: string) => trusted && ip === '10.0.0.1',
+    identityHeaders: new NameSet(['x-user-id', 'x-consumer-id']),
+    refused: { slots: 0 },
+  } as unknown as Runtime;
+  return new Exchange(runtime, {} as Downstream, 'http', 'GET', path, query, list, '10.0.0.1');
+}
+
+/** What a head comes to, read from memory and taken from a list. */
+function both(target: string, fields: readonly (readonly [string, string])[], trusted: boolean) {
+  const [path = '', ...rest] = target.split('?');
+  const taken = exchange(path, rest.join('?'), fields.flat(), trusted);
+  const list = { fault: admitList(taken), ...told(taken) };
+  expect(read(headOf(target, fields), 100)).toBe(true);
+  const x = exchange(reader.path, reader.query, null, trusted);
+  const lines = { fault: admit(x, reader), ...told(x) };
+  return { list, lines };
+}
+
+const told = (x: Exchange) => ({
+  lines: x.lines(),
+  headers: [...x.headers],
+  path: x.path,
+  query: x.query,
+  host: x.host,
+  authority: x.authority,
+  ip: x.ip,
+  bodyLength: x.bodyLength,
+  hasLength: x.hasLength,
+  closing: x.closing,
+  closingOnly: x.closingOnly,
+  poisoned: x.poisoned,
+  traceparent: x.traceparent,
+  forwardedFor: x.forwardedFor,
+  forwardedHost: x.forwardedHost,
+});
+
+const SPECIAL = [
+  ...[
+    'host',
+    'connection',
+    'content-length',
+    'transfer-encoding',
+    'te',
+    'keep-alive',
+    'x-user-id',
+    'x_user_id',
+  ],
+  ...[
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-request-id',
+    'traceparent',
+    'authorization',
+    'cookie',
+    'x_real_ip',
+  ],
+];
+const name = fc.oneof(fc.constantFrom(...SPECIAL), fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/));
+const value = fc.oneof(
+  fc.constantFrom(
+    'keep-alive',
+    'close',
+    'cookie, x-a',
+    '0',
+    '12',
+    'chunked',
+    'h.example',
+    '10.0.0.9, 8.8.8.8',
+  ),
+  fc.constant('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'),
+  fc.stringMatching(/^[!-~]([ -~]{0,90}[!-~])?$/),
+);
+const target = fc.stringMatching(/^\/[!-~]{0,30}$/);
+
+test('a head read from memory comes to what the list of its fields comes to', () => {
+  fc.assert(
+    fc.property(target, fc.array(fc.tuple(name, value), { maxLength: 20 }), fc.boolean(), (...head) => {
+      const { list, lines } = both(...head);
+      expect(lines).toEqual(list);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('requests that differ in every place are told apart', () => {
+  for (let i = 0; i < 200; i++) {
+    const fields = Array.from({ length: 10 }, (_, k) => [`n${(i * 7 + k) % 13}`, `v${i}-${k}`] as const);
+    const { list, lines } = both(`/p${i}?q=${i}`, [['host', `h${i % 3}`], ...fields], false);
+    expect(lines).toEqual(list);
+  }
+});
+
+describe('what is not of the plain form is left to others', () => {
+  test.each([
+    ['a name in upper case', 'GET / HTTP/1.1\r\nHost: h\r\n\r\n'],
+    ['no space before a value', 'GET / HTTP/1.1\r\nhost:h\r\n\r\n'],
+    ['two spaces', 'GET / HTTP/1.1\r\nhost:  h\r\n\r\n'],
+    ['a tab', 'GET / HTTP/1.1\r\nhost: \th\r\n\r\n'],
+    ['a space behind it', 'GET / HTTP/1.1\r\nhost: h \r\n\r\n'],
+    ['an empty value', 'GET / HTTP/1.1\r\nhost: h\r\nx: \r\n\r\n'],
+    ['no value at all', 'GET / HTTP/1.1\r\nhost: h\r\nx:\r\n\r\n'],
+    ['an empty name', 'GET / HTTP/1.1\r\nhost: h\r\n: x\r\n\r\n'],
+    ['no colon', 'GET / HTTP/1.1\r\nhost: h\r\nx\r\n\r\n'],
+    ['more than ASCII in a value', 'GET / HTTP/1.1\r\nhost: h\r\nx: caf\u00e9s\r\n\r\n'],
+    ['more than ASCII in the target', 'GET /caf\u00e9s HTTP/1.1\r\nhost: h\r\n\r\n'],
+    ['a whole address as target', 'GET http://h/ HTTP/1.1\r\nhost: h\r\n\r\n'],
+    ['another version', 'GET / HTTP/1.0\r\nhost: h\r\n\r\n'],
+    ['a bare line feed', 'GET / HTTP/1.1\r\nhost: h\r\nx: y\n\r\n\r\n'],
+    ['a bare carriage return', 'GET / HTTP/1.1\r\nhost: h\r\nx: y\rz\r\n\r\n'],
+    ['more fields than anyone sends', `GET / HTTP/1.1\r\n${'a: b\r\n'.repeat(200)}\r\n`],
+  ])('%s', (_, head) => {
+    expect(read(head)).toBe(false);
+  });
+
+  test('a head at the end of the memory, or beyond', () => {
+    const head = headOf('/', [['host', 'h']]);
+    expect(read(head, SIZE - head.length)).toBe(true);
+    expect(read(head, SIZE - head.length + 1)).toBe(false);
+    expect(read(head, SIZE - 5)).toBe(false);
+    expect(read(head, SIZE)).toBe(false);
+  });
+});
+
+test('what was read stays what it was when the memory changes', () => {
+  read(
+    headOf('/path?query', [
+      ['host', 'h.example'],
+      ['x-a', 'one'],
+      ['te', 'x'],
+      ['x-b', 'two'],
+    ]),
+  );
+  const x = exchange(reader.path, reader.query, null, false);
+  admit(x, reader);
+  bytes.fill(0);
+  expect(told(x)).toMatchObject({ path: '/path', query: 'query', host: 'h.example' });
+  expect(x.lines()).toBe('\r\nx-a: one\r\nx-b: two');
+  expect([x.header('x-a'), x.header('x-b'), x.header('te')]).toEqual(['one', 'two', undefined]);
+  x.headers.push('x-c', 'three');
+  expect(x.lines()).toBe('\r\nx-a: one\r\nx-b: two\r\nx-c: three');
+  x.removeHeader('x-a');
+  expect(x.header('x-a')).toBeUndefined();
+});
