@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Authenticator, AuthVerdict, StoredLogin, Verifier } from '../contracts/auth.ts';
 import { fault } from '../contracts/fault.ts';
-import { removeField } from '../lib/fields.ts';
 import { PasswordDesk } from './password-desk.ts';
 
 const schema = z.strictObject({
@@ -40,7 +39,7 @@ export const basic: Authenticator<z.output<typeof schema>> = {
   conceal({ forward }) {
     if (forward) return null;
     return (x) => {
-      if (isBasic(x.header('authorization'))) removeField(x.headers, 'authorization');
+      if (isBasic(x.header('authorization'))) x.removeHeader('authorization');
     };
   },
 };

@@ -55,32 +55,19 @@ const withoutScheme = (value: string): string =>
 const usualBearer = (value: string): string =>
   value.startsWith('Bearer ') && value.charCodeAt(7) !== 0x20 ? value : `Bearer ${withoutScheme(value)}`;
 
-/** The value of a field that may be given once. */
-function single({ headers }: Exchange, name: string): string | null {
-  let found: string | null = null;
-  const { length } = name;
-  for (let i = 0; i < headers.length; i += 2) {
-    // The length first: comparing strings is a call.
-    if (headers[i]!.length !== length || headers[i] !== name) continue;
-    // The upstream may believe the one that was not checked.
-    if (found !== null) return UNREADABLE;
-    found = headers[i + 1]!;
-  }
-  return found;
-}
+/** The value of a field that may be given once: the upstream may believe the one that was not checked. */
+const single = (x: Exchange, name: string): string | null => one(x.fields(name));
 
 const one = (values: readonly string[]): string | null =>
   values.length > 1 ? UNREADABLE : (values[0] ?? null);
 
 /** RFC 6265 section 4.2.1. */
-function cookieValues({ headers }: Exchange, name: string): string[] {
+function cookieValues(x: Exchange, name: string): string[] {
   const values: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== 'cookie') continue;
-    for (const pair of headers[i + 1]!.split(';')) {
+  for (const field of x.fields('cookie'))
+    for (const pair of field.split(';')) {
       const equals = pair.indexOf('=');
       if (equals >= 0 && pair.slice(0, equals).trim() === name) values.push(pair.slice(equals + 1).trim());
     }
-  }
   return values;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Authenticator, AuthSite, AuthVerdict, StoredKey } from '../contracts/auth.ts';
 import type { Exchange } from '../contracts/exchange.ts';
 import { fault } from '../contracts/fault.ts';
-import { isToken, removeField } from '../lib/fields.ts';
+import { isToken } from '../lib/fields.ts';
 import { getParameter, withoutParameter } from '../lib/query.ts';
 import { fits, newKey, parseKeyHash, prefixOf } from './key-hash.ts';
 import type { KeyHash } from './key-hash.ts';
@@ -41,7 +41,7 @@ export const key: Authenticator<Options> = {
   conceal({ header, query, forward }) {
     if (forward) return null;
     return (x) => {
-      removeField(x.headers, header);
+      x.removeHeader(header);
       if (query !== false) x.query = withoutParameter(x.query, query);
     };
   },

@@ -6,7 +6,7 @@ import { fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
 import type { Session } from '../contracts/session.ts';
 import { cookieValue, removeCookie } from '../lib/cookie.ts';
-import { isToken, removeField } from '../lib/fields.ts';
+import { isToken } from '../lib/fields.ts';
 import { makeIdentity } from '../lib/identity.ts';
 
 const schema = z
@@ -45,13 +45,13 @@ export const session: Authenticator<Options> = {
     if (forward) return null;
     return (x) => {
       if (cookie !== false) removeCookie(x.headers, cookie);
-      if (header !== false) removeField(x.headers, header);
+      if (header !== false) x.removeHeader(header);
     };
   },
 };
 
 function shownIn(x: Exchange, { cookie, header }: Options): string | undefined {
-  const inCookie = cookie === false ? undefined : cookieValue(x.headers, cookie);
+  const inCookie = cookie === false ? undefined : cookieValue(x.fields('cookie'), cookie);
   return inCookie ?? (header === false ? undefined : x.header(header));
 }
 

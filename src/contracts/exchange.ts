@@ -37,10 +37,17 @@ export interface Exchange {
   readonly ip: string;
   /** Address of the connection's peer. */
   readonly peer: string;
-  /** End-to-end request fields. A policy may change the list in place before the first attempt. */
+  /**
+   * End-to-end request fields. A policy may change the list in place before the first attempt. The list is made when it is
+   * first asked for, which costs more than all of the methods below.
+   */
   readonly headers: Headers;
   /** First value of a request field, `name` in lower case. */
   header(name: string): string | undefined;
+  /** Values of every request field of that name. */
+  fields(name: string): readonly string[];
+  /** Removes every request field of that name, before the first attempt. */
+  removeHeader(name: string): void;
   /** Normalised path; a rewrite may change it before the first attempt. */
   path: string;
   /** Query without `?`; empty when there is none. */

@@ -44,8 +44,15 @@ function flush(): void {
   job.flowing = job.io!.send(job.chunk, job.last);
 }
 
-/** Lets `io` write one piece under one cork. */
-export function corked(res: UwsResponse, io: Corked, chunk: Uint8Array, last: boolean): boolean {
+/** Lets `io` write one piece under one cork; `already`: its handler runs, which the addon corks as a whole. */
+export function corked(
+  res: UwsResponse,
+  io: Corked,
+  chunk: Uint8Array,
+  last: boolean,
+  already: boolean,
+): boolean {
+  if (already) return io.send(chunk, last);
   job.io = io;
   job.chunk = chunk;
   job.last = last;
@@ -64,6 +71,6 @@ export function corkedPieces(
   let flowing = true;
   let end = Math.max(1, first);
   for (let at = 0; at < chunk.length && !io.closed; at = end, end = at + CORK_ROOM)
-    flowing = corked(res, io, chunk.subarray(at, end), last && end >= chunk.length);
+    flowing = corked(res, io, chunk.subarray(at, end), last && end >= chunk.length, false);
   return flowing;
 }

@@ -50,6 +50,11 @@ export class UwsIo implements Source, Downstream, Corked, Reader {
     return this.x.bodyLength;
   }
 
+  /** The addon knows that the reply has ended. */
+  get answered(): boolean {
+    return this.closed && this.#over === null;
+  }
+
   /** The body follows. */
   expectBody(): void {
     this.#ended = false;
@@ -142,16 +147,11 @@ export class UwsIo implements Source, Downstream, Corked, Reader {
     this.#reading?.writing();
     // What has a length goes out by `tryEnd`, which may be of any size.
     const whole = chunk.length <= room || this.#sized(last);
-    const flowing = this.#put(chunk, last, whole, room);
+    const flowing = whole
+      ? corked(this.#res, this, chunk, last, this.#context.handled === this)
+      : corkedPieces(this.#res, this, chunk, last, room);
     if (!this.closed) this.#reading?.written(flowing);
     return flowing;
-  }
-
-  #put(chunk: Uint8Array, last: boolean, whole: boolean, room: number): boolean {
-    if (!whole) return corkedPieces(this.#res, this, chunk, last, room);
-    // Inside its handler a response is corked as it is.
-    if (this.#context.handled === this) return this.send(chunk, last);
-    return corked(this.#res, this, chunk, last);
   }
 
   /** The segment is read on first: a request in it would undo the end of the connection, the rest of the body spares it. */

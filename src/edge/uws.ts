@@ -138,8 +138,8 @@ export class UwsEdge implements Edge {
       this.#begin(io, res, req, method);
     } finally {
       this.#context.handled = null;
-      // A request that was answered at once needs no handler; the addon ends a process that leaves one without either.
-      if (!io.closed) res.onAborted(() => io.aborted());
+      // The addon ends a process that leaves a request without answer and without this.
+      if (!io.answered) res.onAborted(() => io.aborted());
     }
   }
 

@@ -3,11 +3,12 @@ import type { Headers } from '../contracts/http.ts';
 /**
  * Value of the first cookie `name` (RFC 6265 section 5.4: names are told apart by case), without the quotes that may
  * stand around it. Only what is asked for is read: a head may hold many cookies.
+ *
+ * @param fields Values of the Cookie fields.
  */
-export function cookieValue(headers: Headers, name: string): string | undefined {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== 'cookie') continue;
-    const value = cookieOf(headers[i + 1]!, name);
+export function cookieValue(fields: readonly string[], name: string): string | undefined {
+  for (let i = 0; i < fields.length; i++) {
+    const value = cookieOf(fields[i]!, name);
     if (value !== undefined) return value;
   }
   return undefined;

@@ -44,16 +44,49 @@ export function splitLines(text: string): Headers {
   return list;
 }
 
-/** How a line of each name begins that was ever asked for: those that configurations name. */
-const needles = new Map<string, string>();
+const MOST_NAMES = 1_000;
+/** How the line of each name begins that was asked for; clients can name some, so there is a bound. */
+const beginnings = new Map<string, string>();
 
-/** Value of the first field of that name (lower case); none of a client's choice, because names asked for are kept. */
-export function findLine(text: string, name: string): string | undefined {
-  let needle = needles.get(name);
-  if (needle === undefined) needles.set(name, (needle = flat(beginning(name))));
-  const at = text.indexOf(needle);
-  if (at < 0) return undefined;
-  const from = at + needle.length;
+function beginningOf(name: string): string {
+  let known = beginnings.get(name);
+  if (known !== undefined) return known;
+  known = flat(beginning(name));
+  if (beginnings.size >= MOST_NAMES) beginnings.clear();
+  beginnings.set(name, known);
+  return known;
+}
+
+const endOf = (text: string, from: number): number => {
   const end = text.indexOf('\r', from);
-  return text.slice(from, end < 0 ? text.length : end);
+  return end < 0 ? text.length : end;
+};
+
+/** Value of the first field of that name (lower case). */
+export function findLine(text: string, name: string): string | undefined {
+  const start = beginningOf(name);
+  const at = text.indexOf(start);
+  if (at < 0) return undefined;
+  return text.slice(at + start.length, endOf(text, at + start.length));
+}
+
+/** Values of every field of that name. */
+export function findLines(text: string, name: string): string[] {
+  const start = beginningOf(name);
+  const values: string[] = [];
+  for (let at = text.indexOf(start); at >= 0;) {
+    const end = endOf(text, at + start.length);
+    values.push(text.slice(at + start.length, end));
+    at = text.indexOf(start, end);
+  }
+  return values;
+}
+
+/** The lines without those of that name. */
+export function withoutLines(text: string, name: string): string {
+  const start = beginningOf(name);
+  let rest = text;
+  for (let at = rest.indexOf(start); at >= 0; at = rest.indexOf(start, at))
+    rest = rest.slice(0, at) + rest.slice(endOf(rest, at + start.length));
+  return rest;
 }

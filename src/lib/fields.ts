@@ -18,6 +18,15 @@ export function getField(list: Headers, name: string): string | undefined {
   return undefined;
 }
 
+/** Values of every field of that name. */
+export function getFields(list: Headers, name: string): string[] {
+  const { length } = name;
+  const values: string[] = [];
+  for (let i = 0; i < list.length; i += 2)
+    if (list[i]!.length === length && list[i] === name) values.push(list[i + 1]!);
+  return values;
+}
+
 /** Removes every field of that name, in place. */
 export function removeField(list: Headers, name: string): void {
   let kept = 0;

@@ -4,8 +4,8 @@ import type { Fault } from '../contracts/fault.ts';
 import type { Headers, Identity, ReplyHead } from '../contracts/http.ts';
 import type { Match, Route, Runtime } from '../contracts/runtime.ts';
 import type { Downstream, Source } from '../contracts/transport.ts';
-import { findLine, joinLines, splitLines } from '../lib/field-lines.ts';
-import { getField, removeField } from '../lib/fields.ts';
+import { findLine, findLines, joinLines, splitLines, withoutLines } from '../lib/field-lines.ts';
+import { getField, getFields, removeField } from '../lib/fields.ts';
 import { newTraceId } from '../lib/ids.ts';
 import type { Attempt } from './attempt.ts';
 import type { Tries } from './tries.ts';
@@ -167,8 +167,13 @@ export class Exchange implements ExchangeContract, Match {
     return this.#list === null ? findLine(this.#lines, name) : getField(this.#list, name);
   }
 
+  fields(name: string): readonly string[] {
+    return this.#list === null ? findLines(this.#lines, name) : getFields(this.#list, name);
+  }
+
   removeHeader(name: string): void {
-    removeField(this.headers, name);
+    if (this.#list !== null) removeField(this.#list, name);
+    else this.#lines = withoutLines(this.#lines, name);
   }
 
   /** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Hooks, Policy } from '../contracts/policy.ts';
-import { isFieldValue, removeField, setField } from '../lib/fields.ts';
+import { isFieldValue, setField } from '../lib/fields.ts';
 import { parseTemplate, render, type Template } from '../lib/template.ts';
 import { fieldNameMistake } from '../lib/field-names.ts';
 
@@ -75,7 +75,7 @@ function compileChanges(side: z.output<typeof schema>[Side]): Changes | null {
 }
 
 function changeRequest(x: Exchange, { remove, set, add }: Changes): undefined {
-  for (let i = 0; i < remove.length; i++) removeField(x.headers, remove[i]!);
+  for (let i = 0; i < remove.length; i++) x.removeHeader(remove[i]!);
   for (let i = 0; i < set.length; i++) setField(x.headers, set[i]![0], render(set[i]![1], x));
   for (let i = 0; i < add.length; i++) x.headers.push(add[i]![0], render(add[i]![1], x));
 }

@@ -29,14 +29,14 @@ export class Sticky {
 
   /** The target that the client's cookie names, when it is one to go back to. */
   recall(x: Exchange): Endpoint | null {
-    const value = cookieValue(x.headers, this.#cookie);
+    const value = cookieValue(x.fields('cookie'), this.#cookie);
     return value === undefined ? null : (this.#byValue.get(value) ?? null);
   }
 
   /** Gives the client its cookie, unless it has the right one. */
   stamp({ exchange, target }: Attempt, head: ReplyHead): void {
     const value = this.#valueOf(target as Endpoint);
-    if (cookieValue(exchange.headers, this.#cookie) === value) return;
+    if (cookieValue(exchange.fields('cookie'), this.#cookie) === value) return;
     const secure = exchange.scheme === 'https' ? '; Secure' : '';
     head.add('set-cookie', `${this.#cookie}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}`);
   }

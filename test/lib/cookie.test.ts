@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cookieValue, removeCookie } from '../../src/lib/cookie.ts';
+import { getFields } from '../../src/lib/fields.ts';
 
 test.each([
   ['a=1', '1'],
@@ -16,11 +17,11 @@ test.each([
   ['b=" a=9"', undefined],
   ['', undefined],
 ])('the cookie a of "%s" is %s', (field, value) => {
-  expect(cookieValue(['host', 'h', 'cookie', field], 'a')).toBe(value);
+  expect(cookieValue([field], 'a')).toBe(value);
 });
 
 test('the first of several fields that has it counts', () => {
-  expect(cookieValue(['cookie', 'b=1', 'cookie', 'a=2', 'cookie', 'a=3'], 'a')).toBe('2');
+  expect(cookieValue(['b=1', 'a=2', 'a=3'], 'a')).toBe('2');
 });
 
 test('it agrees with splitting the whole field', () => {
@@ -29,7 +30,7 @@ test('it agrees with splitting the whole field', () => {
   fc.assert(
     fc.property(pairs, name, fc.constantFrom('; ', ';', ';  '), (list, wanted, glue) => {
       const field = list.map(([key, value]) => `${key}=${value}`).join(glue);
-      expect(cookieValue(['cookie', field], wanted)).toBe(list.find(([key]) => key === wanted)?.[1]);
+      expect(cookieValue([field], wanted)).toBe(list.find(([key]) => key === wanted)?.[1]);
     }),
   );
 });
@@ -39,10 +40,12 @@ test('a cookie that was removed is not found, and the others are as before', () 
   fc.assert(
     fc.property(fc.array(fc.tuple(name, fc.stringMatching(/^[a-z=]{0,5}$/)), { maxLength: 6 }), (pairs) => {
       const list = ['cookie', pairs.map(([key, value]) => `${key}=${value}`).join('; '), 'x-a', 'b'];
-      const others = ['side', 'xsid', 'a'].map((each) => cookieValue(list, each));
+      const others = ['side', 'xsid', 'a'].map((each) => cookieValue(getFields(list, 'cookie'), each));
       removeCookie(list, 'sid');
-      expect(cookieValue(list, 'sid')).toBeUndefined();
-      expect(['side', 'xsid', 'a'].map((each) => cookieValue(list, each))).toEqual(others);
+      expect(cookieValue(getFields(list, 'cookie'), 'sid')).toBeUndefined();
+      expect(['side', 'xsid', 'a'].map((each) => cookieValue(getFields(list, 'cookie'), each))).toEqual(
+        others,
+      );
       expect(list.slice(-2)).toEqual(['x-a', 'b']);
     }),
   );

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { findLine, joinLines, splitLines } from '../../src/lib/field-lines.ts';
-import { getField } from '../../src/lib/fields.ts';
+import { findLine, findLines, joinLines, splitLines, withoutLines } from '../../src/lib/field-lines.ts';
+import { getField, getFields, removeField } from '../../src/lib/fields.ts';
 
 const name = fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9a-z]{1,12}$/);
 const value = fc.stringMatching(/^[!-~]([ -~]{0,20}[!-~])?$/);
@@ -14,11 +14,17 @@ test('a list becomes lines, and lines become the list again', () => {
   expect(splitLines('')).toEqual([]);
 });
 
-test('a field is found in lines as in the list', () => {
+test('fields are found in lines and taken out of them as of the list', () => {
   fc.assert(
     fc.property(list, name, (fields, other) => {
-      for (const each of [other, ...fields.filter((_, i) => i % 2 === 0)])
-        expect(findLine(joinLines(fields), each)).toBe(getField(fields, each));
+      for (const each of [other, ...fields.filter((_, i) => i % 2 === 0)]) {
+        const lines = joinLines(fields);
+        expect(findLine(lines, each)).toBe(getField(fields, each));
+        expect(findLines(lines, each)).toEqual(getFields(fields, each));
+        const rest = [...fields];
+        removeField(rest, each);
+        expect(withoutLines(lines, each)).toBe(joinLines(rest));
+      }
     }),
   );
 });

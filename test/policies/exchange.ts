@@ -2,7 +2,7 @@ import { inertServices, noConsumers } from '../../src/lib/inert.ts';
 import type { Exchange, RouteInfo, Slot } from '../../src/contracts/exchange.ts';
 import type { Headers, Identity, Reply, ReplyHead } from '../../src/contracts/http.ts';
 import type { Hooks, Site } from '../../src/contracts/policy.ts';
-import { getField } from '../../src/lib/fields.ts';
+import { getField, getFields, removeField } from '../../src/lib/fields.ts';
 import { BlockHead, decodeBlock, encodeBlock } from '../../src/lib/reply-head.ts';
 import { POLICIES } from '../../src/policies/index.ts';
 
@@ -38,6 +38,8 @@ export function exchange(asked: Asked = {}): Exchange & { reply: ReplyHead | nul
     peer: '192.0.2.7',
     headers,
     header: (name) => getField(headers, name),
+    fields: (name) => getFields(headers, name),
+    removeHeader: (name) => removeField(headers, name),
     path: asked.path ?? '/',
     query: asked.query ?? '',
     identity: asked.identity ?? null,

@@ -23,6 +23,6 @@ export function keyReader(by: string): KeyOf {
     const field = name.toLowerCase();
     return (x) => x.header(field) ?? x.ip;
   }
-  if (by.startsWith('cookie')) return (x) => cookieValue(x.headers, name) ?? x.ip;
+  if (by.startsWith('cookie')) return (x) => cookieValue(x.fields('cookie'), name) ?? x.ip;
   return (x) => queryValue(x.query, name) ?? x.ip;
 }
