@@ -5,6 +5,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { AUTHENTICATORS } from '../dist/auth/index.js';
+import { getFields } from '../dist/lib/fields.js';
 import { ThreadVerifier } from '../dist/auth/verifier.js';
 import { inertAuth, noConsumers } from '../dist/lib/inert.js';
 
@@ -53,6 +54,9 @@ const fresh = (bytes) => ({
     ...['authorization', bytes.latin1Slice(0, bytes.length)],
   ],
   query: '',
+  fields(name) {
+    return getFields(this.headers, name);
+  },
 });
 
 const fields = Array.from({ length: TOKENS }, (_, i) => Buffer.from(`Bearer ${token(i)}`));

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Consumers } from '../contracts/auth.ts';
 import type { Fault } from '../contracts/fault.ts';
 import type { Identity } from '../contracts/http.ts';
+import { flat } from '../lib/flat.ts';
 import type { VerifyKey } from './keys.ts';
 import { RefusedTokens } from './refused-tokens.ts';
 import { RunningChecks } from './running-checks.ts';
@@ -51,7 +52,9 @@ export class TokenCache {
   }
 
   accept(known: Known): void {
-    this.#accepted.set(keyOf(known.rules, known.text), known);
+    // A text may be a piece of a request's whole head, which must not live as long as the verdict.
+    const text = flat(known.text);
+    this.#accepted.set(keyOf(known.rules, text), { ...known, text });
   }
 }
 
