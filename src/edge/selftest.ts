@@ -39,6 +39,7 @@ export async function selfTest(uws: Uws): Promise<SelfTest> {
       keepsUnderscores(ask),
       refusesManyFields(ask),
       refusesLongHeads(ask),
+      refusesControls(ask),
       showsBothLengths(ask),
       answersHead(ask),
       endsByHand(ask),
@@ -115,6 +116,16 @@ async function refusesLongHeads(ask: Ask): Outcome {
   return statusOf(reply) === '431'
     ? null
     : `a head of more than ${limit} bytes is answered ${statusOf(reply)}, not 431`;
+}
+
+/** Values go on as they are: one with a line end in it would be two fields. */
+async function refusesControls(ask: Ask): Outcome {
+  const replies = await Promise.all(
+    ['\n', '\0'].map((control) => ask(`GET / HTTP/1.1\r\n${HEAD}a: b${control}c: d\r\n${CLOSE}`)),
+  );
+  return replies.some((reply) => statusOf(reply) === '200')
+    ? 'a value with a control character is not refused'
+    : null;
 }
 
 /** The edge refuses such a request (RFC 9112 section 6.3); for that it must see both. */

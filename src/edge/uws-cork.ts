@@ -2,7 +2,7 @@ import { fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { bodyFault } from '../pipeline/run.ts';
-import type { UwsResponse } from './uws-types.ts';
+import type { UwsContext, UwsResponse } from './uws-types.ts';
 
 /**
  * What fits into the addon's cork buffer of 16 KB beside the framing of a chunk. A longer write makes the addon send
@@ -44,14 +44,16 @@ function flush(): void {
   job.flowing = job.io!.send(job.chunk, job.last);
 }
 
-/** Lets `io` write one piece under one cork; `already`: its handler runs, which the addon corks as a whole. */
+/** Lets `io` write one piece under one cork: the addon's own, where that is on, or a new one. */
 export function corked(
   res: UwsResponse,
   io: Corked,
   chunk: Uint8Array,
   last: boolean,
-  already: boolean,
+  context: UwsContext,
 ): boolean {
+  const already = context.corked === io;
+  context.corked = null;
   if (already) return io.send(chunk, last);
   job.io = io;
   job.chunk = chunk;
@@ -66,11 +68,12 @@ export function corkedPieces(
   io: Corked,
   chunk: Uint8Array,
   last: boolean,
+  context: UwsContext,
   first: number,
 ): boolean {
   let flowing = true;
   let end = Math.max(1, first);
   for (let at = 0; at < chunk.length && !io.closed; at = end, end = at + CORK_ROOM)
-    flowing = corked(res, io, chunk.subarray(at, end), last && end >= chunk.length, false);
+    flowing = corked(res, io, chunk.subarray(at, end), last && end >= chunk.length, context);
   return flowing;
 }

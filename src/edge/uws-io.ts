@@ -148,8 +148,8 @@ export class UwsIo implements Source, Downstream, Corked, Reader {
     // What has a length goes out by `tryEnd`, which may be of any size.
     const whole = chunk.length <= room || this.#sized(last);
     const flowing = whole
-      ? corked(this.#res, this, chunk, last, this.#context.handled === this)
-      : corkedPieces(this.#res, this, chunk, last, room);
+      ? corked(this.#res, this, chunk, last, this.#context)
+      : corkedPieces(this.#res, this, chunk, last, this.#context, room);
     if (!this.closed) this.#reading?.written(flowing);
     return flowing;
   }

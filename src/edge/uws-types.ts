@@ -136,8 +136,11 @@ export interface UwsResponse {
 export interface UwsContext {
   /** Answers end their connections from now on. */
   draining: boolean;
-  /** Whose request is being handled: what is written to it goes out with the end of its handler. */
-  handled: object | null;
+  /**
+   * Whose request is being handled, as the first of its read, and nothing written yet: the addon has corked its response.
+   * (It takes that back after a long write, for all that follows in the read.)
+   */
+  corked: object | null;
   /** Whether the addon writes a block of fields given as one value as it is (self-test). */
   readonly blockWrite: boolean;
 }

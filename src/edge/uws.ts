@@ -54,7 +54,7 @@ export class UwsEdge implements Edge {
   constructor(uws: Uws, options: EdgeOptions, blockWrite: boolean) {
     this.#uws = uws;
     this.#options = options;
-    this.#context = { draining: false, blockWrite, handled: null };
+    this.#context = { draining: false, blockWrite, corked: null };
     // Connections that move between apps of different certificates are counted by both.
     this.#peers = new Peers(options.tls === null);
     this.#scheme = options.tls === null ? 'http' : 'https';
@@ -133,11 +133,10 @@ export class UwsEdge implements Edge {
     if (turned !== null) return turnAway(res, turned, method === 'HEAD');
     if (this.#context.draining) this.#lastRequest = performance.now();
     const io = new UwsIo(res, this.#context);
-    this.#context.handled = io;
     try {
       this.#begin(io, res, req, method);
     } finally {
-      this.#context.handled = null;
+      this.#context.corked = null;
       // The addon ends a process that leaves a request without answer and without this.
       if (!io.answered) res.onAborted(() => io.aborted());
     }
@@ -159,6 +158,7 @@ export class UwsEdge implements Edge {
     const at = this.#window === null ? -1 : this.#window.locate(req, method);
     const reader = this.#reader;
     if (at < 0 || !reader!.read(at + method.length + 1)) return this.#collect(io, res, req, method);
+    if (at === 0) this.#context.corked = io;
     const x = this.#exchange(io, res, method, reader!.path, reader!.query, null);
     const refused = admit(x, reader!);
     if (x.bodyLength >= 0 && !x.poisoned) this.#window!.ended(reader!.end + x.bodyLength);

@@ -44,16 +44,12 @@ export function splitLines(text: string): Headers {
   return list;
 }
 
-const MOST_NAMES = 1_000;
-/** How the line of each name begins that was asked for; clients can name some, so there is a bound. */
+/** How the line of each name begins that was asked for: names of configurations and policies, never a client's. */
 const beginnings = new Map<string, string>();
 
 function beginningOf(name: string): string {
   let known = beginnings.get(name);
-  if (known !== undefined) return known;
-  known = flat(beginning(name));
-  if (beginnings.size >= MOST_NAMES) beginnings.clear();
-  beginnings.set(name, known);
+  if (known === undefined) beginnings.set(name, (known = flat(beginning(name))));
   return known;
 }
 

@@ -29,9 +29,18 @@ export function getFields(list: Headers, name: string): string[] {
 
 /** Removes every field of that name, in place. */
 export function removeField(list: Headers, name: string): void {
+  removeWhere(list, (each) => each === name);
+}
+
+/** Removes every field of these names, in place. */
+export function removeFields(list: Headers, names: ReadonlySet<string>): void {
+  removeWhere(list, (each) => names.has(each));
+}
+
+function removeWhere(list: Headers, isOut: (name: string) => boolean): void {
   let kept = 0;
   for (let i = 0; i < list.length; i += 2) {
-    if (list[i] === name) continue;
+    if (isOut(list[i]!)) continue;
     if (kept !== i) {
       list[kept] = list[i]!;
       list[kept + 1] = list[i + 1]!;

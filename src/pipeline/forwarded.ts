@@ -1,4 +1,5 @@
 import { normaliseIp } from '../lib/cidr.ts';
+import { flat } from '../lib/flat.ts';
 import { parseHost } from '../lib/host.ts';
 import { isRequestId } from '../lib/ids.ts';
 import type { Exchange } from './exchange.ts';
@@ -35,6 +36,8 @@ export class Claims {
   }
 }
 
+const SHORT = 64;
+
 /** Believes a trusted peer: the client is the right-most address that is not itself trusted. */
 export function applyTrusted(x: Exchange, claims: Claims): void {
   if (claims.requestId !== '') x.id = claims.requestId;
@@ -50,7 +53,8 @@ export function applyTrusted(x: Exchange, claims: Claims): void {
     const ip = normaliseIp(hops[i]!.trim());
     // Whoever reports something that is no address is the last one that can be named.
     if (ip === null) return;
-    x.ip = ip;
+    // Kept in tables of limits: a piece of a long list would keep the list.
+    x.ip = claims.forwardedFor.length > SHORT ? flat(ip) : ip;
     if (!x.runtime.trusts(ip)) return;
   }
 }

@@ -1,4 +1,5 @@
 import { fault, type Fault } from '../contracts/fault.ts';
+import { removeFields } from '../lib/fields.ts';
 import { parseHost } from '../lib/host.ts';
 import { parseTraceparent } from '../lib/ids.ts';
 import { KNOWN_METHODS } from '../lib/methods.ts';
@@ -105,13 +106,16 @@ const isAscii = (value: string): boolean => Buffer.byteLength(value) === value.l
 /** RFC 9110 section 7.6.1: fields listed in Connection are for this hop only. */
 function dropListed(x: Exchange, connection: string): void {
   if (connection === 'keep-alive') return;
+  const listed = new Set<string>();
   for (const option of connection.toLowerCase().split(',')) {
     const name = option.trim();
     if (name === 'close') {
       x.closing = true;
       x.closingOnly = connection.length === name.length;
-    } else if (name !== '' && name !== 'keep-alive') x.removeHeader(name);
+    } else if (name !== '' && name !== 'keep-alive') listed.add(name);
   }
+  // In one pass, however many a client lists.
+  if (listed.size > 0) removeFields(x.headers, listed);
 }
 
 /** RFC 9112 section 6.3: exactly one way to know where the body ends, or none of it is believed. */

@@ -74,7 +74,8 @@ export class RequestReader implements Received {
     const to = this.#ends[index]!;
     const last = index < this.#values.length ? this.#values[index]! : '';
     if (last.length === to - from && isSame(this.#bytes, from, last)) return last;
-    const value = this.#piece(from, to);
+    // A text of its own: a piece would keep the whole head for as long as something of it is kept.
+    const value = this.#bytes.toString('latin1', from, to);
     if (index <= this.#values.length && value.length <= SHORT) this.#values[index] = value;
     return value;
   }

@@ -102,6 +102,11 @@ test('finds a build that hangs on many fields and lets long heads through', asyn
   ]);
 });
 
+test('finds a build that takes a line end inside a value', async () => {
+  const broken = behind((first) => (first.includes('a: b\nc: d') ? 'HTTP/1.1 200 OK\r\n\r\n' : 'pass'));
+  expect((await selfTest(broken)).failures).toEqual(['a value with a control character is not refused']);
+});
+
 test('finds a build that shows the first of two Content-Lengths only', async () => {
   const broken = handling((res, req, handler) => {
     const seen = new Set<string>();

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { getField, isFieldValue, isToken, removeField, setField } from '../../src/lib/fields.ts';
+import {
+  getField,
+  getFields,
+  isFieldValue,
+  isToken,
+  removeField,
+  removeFields,
+  setField,
+} from '../../src/lib/fields.ts';
 
 const name = fc.constantFrom('a', 'b', 'c');
 const list = fc.array(fc.tuple(name, fc.string({ maxLength: 3 })), { maxLength: 8 });
@@ -11,8 +19,14 @@ test('lists behave like arrays of pairs', () => {
       const others = pairs.filter(([each]) => each !== which);
       const flat = pairs.flat();
       expect(getField(flat, which)).toBe(pairs.find(([each]) => each === which)?.[1]);
+      expect(getFields(flat, which)).toEqual(
+        pairs.filter(([each]) => each === which).map(([, text]) => text),
+      );
       removeField(flat, which);
       expect(flat).toEqual(others.flat());
+      const none = pairs.flat();
+      removeFields(none, new Set(['a', 'b', 'c']));
+      expect(none).toEqual([]);
       const changed = pairs.flat();
       setField(changed, which, 'new');
       const at = pairs.findIndex(([each]) => each === which);
