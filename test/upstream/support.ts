@@ -1,6 +1,7 @@
 import type { Exchange } from '../../src/contracts/exchange.ts';
 import type { Transport } from '../../src/contracts/transport.ts';
 import type { Member } from '../../src/upstream/balance/balancer.ts';
+import { getField, getFields } from '../../src/lib/fields.ts';
 import { Endpoint, type TargetSpec } from '../../src/upstream/endpoint.ts';
 import { Load } from '../../src/upstream/load.ts';
 import { Upstream, type Knowledge, type UpstreamSpec } from '../../src/upstream/upstream.ts';
@@ -20,10 +21,8 @@ export const request = (ip = '192.0.2.1', headers: string[] = []): Exchange =>
     query: '',
     scheme: 'http',
     headers,
-    header(name: string) {
-      const at = headers.indexOf(name);
-      return at < 0 ? undefined : headers[at + 1];
-    },
+    header: (name: string) => getField(headers, name),
+    fields: (name: string) => getFields(headers, name),
   }) as unknown as Exchange;
 
 /** Members `t0`, `t1` ... of these weights. */
