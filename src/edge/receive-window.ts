@@ -1,3 +1,4 @@
+import { RequestReader } from '../pipeline/request-reader.ts';
 import type { UwsRequest } from './uws-types.ts';
 
 /**
@@ -7,12 +8,15 @@ import type { UwsRequest } from './uws-types.ts';
  */
 export class ReceiveWindow {
   readonly memory: ArrayBuffer;
+  /** Reads what was located. */
+  readonly reader: RequestReader;
   readonly #bytes: Uint8Array;
   /** Where the next request of the same read begins, if there is one. */
   #next = 0;
 
   constructor(memory: ArrayBuffer) {
     this.memory = memory;
+    this.reader = new RequestReader(memory);
     this.#bytes = new Uint8Array(memory);
   }
 

@@ -2,7 +2,6 @@ import { fault, type Fault } from '../contracts/fault.ts';
 import type { Headers } from '../contracts/http.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { admit, admitList } from '../pipeline/intake.ts';
-import { RequestReader } from '../pipeline/request-reader.ts';
 import { begin } from '../pipeline/run.ts';
 import { whenDrained } from './drain.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
@@ -49,7 +48,6 @@ export class UwsEdge implements Edge {
   #lastRequest = 0;
   /** Where heads are read from; null = from the addon, field by field. */
   #window: ReceiveWindow | null = null;
-  #reader: RequestReader | null = null;
 
   constructor(uws: Uws, options: EdgeOptions, blockWrite: boolean) {
     this.#uws = uws;
@@ -71,7 +69,6 @@ export class UwsEdge implements Edge {
     if (this.#tls !== null) return this.#open();
     return receiveWindow(this.#uws).then((window) => {
       this.#window = window;
-      if (window !== null) this.#reader = new RequestReader(window.memory);
       return this.#open();
     });
   }
@@ -155,13 +152,15 @@ export class UwsEdge implements Edge {
 
   /** Takes in all there is to the request: the addon's object dies when the handler returns. */
   #read(io: UwsIo, res: UwsResponse, req: UwsRequest, method: string): Fault | null {
-    const at = this.#window === null ? -1 : this.#window.locate(req, method);
-    const reader = this.#reader;
-    if (at < 0 || !reader!.read(at + method.length + 1)) return this.#collect(io, res, req, method);
+    const window = this.#window;
+    const at = window === null ? -1 : window.locate(req, method);
+    if (window === null || at < 0 || !window.reader.read(at + method.length + 1))
+      return this.#collect(io, res, req, method);
+    const { reader } = window;
     if (at === 0) this.#context.corked = io;
-    const x = this.#exchange(io, res, method, reader!.path, reader!.query, null);
-    const refused = admit(x, reader!);
-    if (x.bodyLength >= 0 && !x.poisoned) this.#window!.ended(reader!.end + x.bodyLength);
+    const x = this.#exchange(io, res, method, reader.path, reader.query, null);
+    const refused = admit(x, reader);
+    if (x.bodyLength >= 0 && !x.poisoned) window.ended(reader.end + x.bodyLength);
     return refused;
   }
 

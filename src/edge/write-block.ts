@@ -26,19 +26,9 @@ function writeBlock(res: UwsResponse, { bytes, from, to }: Block, whole: boolean
     const colon = at + nameLength(bytes, at);
     let value = colon + 1;
     while (bytes[value] === 32 || bytes[value] === 9) value++;
-    res.writeHeader(lastName, viewOf(bytes, value, end - 2));
+    res.writeHeader(lastName, new Uint8Array(bytes.buffer, bytes.byteOffset + value, end - 2 - value));
     at = end;
   }
-}
-
-/** The view that was made last: replies of one kind lie at the same place of the same buffer, and fixed ones always do. */
-let last = new Uint8Array(0);
-
-function viewOf({ buffer, byteOffset }: Uint8Array, from: number, to: number): Uint8Array {
-  const at = byteOffset + from;
-  if (last.buffer !== buffer || last.byteOffset !== at || last.length !== to - from)
-    last = new Uint8Array(buffer as ArrayBuffer, at, to - from);
-  return last;
 }
 
 /** Length of the name that begins at `at`; `lastName` is that name afterwards. */

@@ -34,7 +34,6 @@ export function admit(x: Exchange, received: Received): Fault | null {
   sortFields(x, received);
   const bad = frame(x) ?? target(x);
   if (bad !== null) return bad;
-  if (x.method === 'GET') return null;
   if (!KNOWN_METHODS.has(x.method)) return fault('method_unknown');
   if (x.method === 'OPTIONS') x.matchMethod = matchMethod(x.method, x.headers);
   return null;

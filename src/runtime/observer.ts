@@ -45,16 +45,11 @@ export class Recorder implements Observer {
   settled(route: RouteInfo): (a: Attempt) => void {
     if (route.upstreamId === null) return () => undefined;
     const recorders = new Map<Target, TargetRecorder>();
-    let last: Target | null = null;
-    let recorder: TargetRecorder | undefined;
     return (a) => {
-      if (a.target !== last) {
-        last = a.target;
-        recorder = recorders.get(last);
-        if (recorder === undefined)
-          recorders.set(last, (recorder = new TargetRecorder(this.#meter, a.upstream.id, last.id)));
-      }
-      recorder!.record(a.number, a.status, a.fault?.code ?? null, a.endedAt - a.startedAt);
+      let recorder = recorders.get(a.target);
+      if (recorder === undefined)
+        recorders.set(a.target, (recorder = new TargetRecorder(this.#meter, a.upstream.id, a.target.id)));
+      recorder.record(a.number, a.status, a.fault?.code ?? null, a.endedAt - a.startedAt);
     };
   }
 }

@@ -60,8 +60,9 @@ export class H1Conn implements Stream {
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: Error) => (this.#error = error));
     socket.on('close', () => this.#broken());
-    const ms = sooner(connectMs, call.replyBy, performance.now());
-    if (ms > 0) wheel.arm(this.#timer, ms, performance.now());
+    const now = performance.now();
+    const ms = sooner(connectMs, call.replyBy, now);
+    if (ms > 0) wheel.arm(this.#timer, ms, now);
   }
 
   /** Gives the free connection a request. `shared`: it waits for others until this turn of the loop ends. */

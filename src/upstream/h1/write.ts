@@ -14,7 +14,7 @@ export function requestHead(head: RequestHead): string {
   const { method, target, host, lines, added, length } = head;
   // Fields are checked where they come from: by the edge's parser and by the setters that policies use. Target and
   // host may be put together from parts, and this is the last gate.
-  if (LINE_END.test(target) || breaksHost(host)) return '';
+  if (LINE_END.test(target) || LINE_END.test(host)) return '';
   let framing = '\r\n';
   if (length > 0 || head.explicitZero) framing = `content-length: ${length}\r\n\r\n`;
   if (length < 0) framing = 'transfer-encoding: chunked\r\n\r\n';
@@ -25,15 +25,6 @@ export function requestHead(head: RequestHead): string {
 }
 
 const LINE_END = /[\r\n]/;
-/** The host that was looked at last: most requests name the same. */
-let whole = '';
-
-function breaksHost(host: string): boolean {
-  if (host === whole) return false;
-  if (LINE_END.test(host)) return true;
-  whole = host;
-  return false;
-}
 
 const LAST_CHUNK = '0\r\n\r\n';
 
