@@ -67,11 +67,10 @@ export class H1Conn implements Stream {
 
   /** Gives the free connection a request. `shared`: it waits for others until this turn of the loop ends. */
   start(call: Call, shared: boolean): void {
-    const { head } = call;
     this.#take(call, false);
     this.#out.begin(call);
-    this.#reader.expect(head.method === 'HEAD');
-    const later = head.length !== 0 || shared || this.#owner.crowded;
+    this.#reader.expect(call.head.method === 'HEAD');
+    const later = call.head.length !== 0 || shared || this.#owner.crowded;
     // Neither the limit on idling nor that on opening goes on; writing sets the next one.
     if (later) wheel.cancel(this.#timer);
     // Nobody knows yet whether a new connection will stay open for a second request.
