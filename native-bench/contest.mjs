@@ -19,9 +19,12 @@ export async function startOrigin() {
   return port;
 }
 
+/** Whether a contestant is another's program: one that fails has no figure, where Sluice's failure ends the run. */
+export const isPeer = ({ ours }) => !ours;
+
 /**
  * Starts every proxy of the field and checks its answers. Resolves with those that serve, and with the reasons of the
- * optional ones that do not; a proxy that is not optional must serve.
+ * peers that do not.
  */
 export async function startAll(field, folder, work) {
   const contestants = [];
@@ -32,7 +35,7 @@ export async function startAll(field, folder, work) {
       contestants.push(await (proxy.of ? startOver(proxy, contestants, work) : startOne(proxy, place, work)));
     } catch (error) {
       const why = `${proxy.name}: ${error.message}`;
-      if (!proxy.optional) throw new Error(why, { cause: error });
+      if (!isPeer(proxy)) throw new Error(why, { cause: error });
       missing.push({ name: proxy.name, why: error.message.split('\n').slice(0, 3).join(' ').slice(0, 300) });
     }
   }

@@ -14,6 +14,7 @@ const PER_SECOND = 1_000_000;
 /** @param upstream More of the upstream, in YAML. */
 const sluiceWith = (name, upstream = '') => ({
   name,
+  ours: true,
   verifies: true,
   files: ({ port, adminPort, originPort, keyFile }) => ({
     'public.pem': readFileSync(keyFile, 'utf8'),
@@ -97,7 +98,6 @@ const USER = `require("jwt").user(ngx.var.http_authorization, key, "${ISSUER}", 
 const nginxLua = nginxWith({
   name: 'nginx+lua',
   verifies: true,
-  optional: true,
   log,
   modules: ['ndk_http', 'ngx_http_lua'].map((name) => `load_module ${MODULES}/${name}_module.so;`).join('\n'),
   http: ({ keyFile }) => `

@@ -5,10 +5,12 @@ const cost = (scenario, name, other) => (all) => ratio(all[scenario]?.rounds ?? 
 
 const slowest = (scenario) => (all) => ratio(all[scenario]?.rounds ?? [], 'sluice', 'nginx', 'p99')?.median;
 
+const SCALED = ['sluice', 'sluice x2', 'nginx', 'nginx x2'];
+
 /** What two workers cost more than one, against what that costs nginx: the median of the rounds. */
 function scaling({ S9 }) {
   const rounds = S9?.rounds ?? [];
-  if (rounds.length === 0) return undefined;
+  if (!SCALED.every((name) => name in (rounds[0] ?? {}))) return undefined;
   const grown = (round, name) => round[`${name} x2`].cpuPerRequest / round[name].cpuPerRequest;
   return median(rounds.map((round) => grown(round, 'sluice') / grown(round, 'nginx')));
 }

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { LOAD_CORE } from './contest.mjs';
+import { isPeer, LOAD_CORE } from './contest.mjs';
 import { measure, verify } from './load.mjs';
 import { CONNECTIONS, idle, soak } from './memory.mjs';
 import { cpuMicros } from './processes.mjs';
@@ -20,14 +20,14 @@ const loadOf = ({ scenario, tokens, seconds, bodyFile }, { origin, path = scenar
   bodyFile,
 });
 
-/** Does `step` for each contestant still in. An optional one whose step fails is out, with the reason. */
+/** Does `step` for each contestant still in. A peer whose step fails is out, with the reason; Sluice must not fail. */
 async function eachIn(work, step) {
   for (const contestant of work.contestants) {
     if (contestant.out) continue;
     try {
       await step(contestant);
     } catch (error) {
-      if (!contestant.optional) throw new Error(`${contestant.name}: ${error.message}`, { cause: error });
+      if (!isPeer(contestant)) throw new Error(`${contestant.name}: ${error.message}`, { cause: error });
       contestant.out = true;
       work.missing.push({ name: contestant.name, why: error.message.split('\n')[0].slice(0, 300) });
     }
@@ -120,8 +120,9 @@ async function paced(work) {
   const { sameFor } = work.scenario;
   const rounds = await inRounds(work, async (contestant) => {
     const rate = Math.round(most.get(sameFor ?? contestant.name) / 2);
+    if (Number.isNaN(rate)) throw new Error(`no rate: ${sameFor} was not measured`);
     const measured = await constantRate(contestant, work, rate);
-    if (contestant.optional && measured.perSecond < KEEPS_UP * rate)
+    if (isPeer(contestant) && measured.perSecond < KEEPS_UP * rate)
       throw new Error(`answers ${measured.perSecond.toFixed(0)} of ${rate} requests a second`);
     return measured;
   });

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 
 export const caddy = {
   name: 'caddy',
-  optional: true,
   files: ({ port, originPort }) => ({
     Caddyfile: `
 {
@@ -23,7 +22,7 @@ export const caddy = {
       header_up X-Request-Id {http.request.uuid}
       transport http {
         compression off
-        keepalive_idle_conns_per_host 256
+        keepalive_idle_conns_per_host 1024
       }
     }
   }
@@ -41,7 +40,6 @@ export const caddy = {
 
 export const nodePeers = ['fast-gateway', 'fastify-http-proxy', 'undici'].map((name) => ({
   name,
-  optional: true,
   files: () => ({}),
   command: ({ port, originPort }) => [
     process.execPath,

@@ -7,11 +7,14 @@ import { join } from 'node:path';
 import { caddy, nodePeers } from './peers.mjs';
 
 const HELLO = 'hello';
+/** Idle connections to the origin that a proxy may keep: more than any scenario has clients. */
+const KEPT = 1024;
 const cli = join(import.meta.dirname, '..', 'dist', 'cli.js');
 
 /** @param more Lines of routes beside those that are used. @param policies Those of /api/*, @param upstream more of it; in YAML. */
 const sluiceWith = (name, more = '', policies = '{}', upstream = '') => ({
   name,
+  ours: true,
   files: ({ port, adminPort, originPort, workers }) => ({
     'sluice.yaml': `
 version: 1
@@ -60,7 +63,7 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
   ${http({ keyFile })}
-  upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 1000000000; }
+  upstream origin { server 127.0.0.1:${originPort}; keepalive ${KEPT}; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     location /api/ {
@@ -107,7 +110,7 @@ frontend in
   http-request return status 200 content-type text/plain string ${HELLO} if { path /hello }
   default_backend origin
 backend origin
-  server origin 127.0.0.1:${originPort} pool-max-conn 256
+  server origin 127.0.0.1:${originPort} pool-max-conn ${KEPT}
 `,
   }),
   command: ({ folder }) => ['haproxy', '-db', '-q', '-f', join(folder, 'haproxy.cfg')],
@@ -137,6 +140,6 @@ const LIMITED =
 /** What one limit by address costs, which is never reached: two routes of one process, since no two processes are alike. */
 export const limited = [
   sluiceWith('sluice', LIMITED),
-  { name: 'sluice+limit', of: 'sluice', path: '/limited/users', against: 'sluice' },
+  { name: 'sluice+limit', ours: true, of: 'sluice', path: '/limited/users', against: 'sluice' },
 ];
 export { HELLO };

@@ -64,7 +64,9 @@ async function runScenario(name, { originPort, tokens }) {
 
 /** CI's gate: wide, since it must never fail for a machine's noise. */
 function guard(rounds, gate) {
-  const { median } = ratio(rounds, 'sluice', 'nginx');
+  const against = ratio(rounds, 'sluice', 'nginx');
+  if (against === undefined) throw new Error('S1: no ratio to nginx for the gate');
+  const { median } = against;
   const verdict = `S1 costs ${median.toFixed(2)} times what nginx needs; the gate is ${gate}`;
   if (median > gate) throw new Error(verdict);
   console.log(`${verdict}\n`);

@@ -115,4 +115,4 @@ test('workers that are killed in the middle leave nothing behind, and never are 
   expect(new Set(int32.subarray(layout.locks / 4, layout.locks / 4 + LOCKS))).toEqual(new Set([0]));
   const after = new SharedLimits({ memory, worker: 0, full: () => undefined });
   expect(await takeMany(after.bucket(rules[0]!), 'k', 20)).toBe(10);
-});
+}, 90_000);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { loadText } from '../../src/config/load.ts';
 import type { StoreConfig } from '../../src/contracts/store.ts';
@@ -26,8 +25,9 @@ function connect(keys: object, troubles: string[] = []): RedisClient {
   return client;
 }
 
+/** (`once` would fail with the first try that is refused.) */
 async function ready(client: RedisClient): Promise<RedisClient> {
-  if (client.status !== 'ready') await once(client, 'ready');
+  if (client.status !== 'ready') await new Promise<void>((resolve) => client.once('ready', () => resolve()));
   return client;
 }
 
