@@ -64,6 +64,14 @@ export class BlockHead implements ReplyHead, Block {
     this.#replace(new Uint8Array(this.#view()));
   }
 
+  keepAt(memory: Uint8Array, at: number): number {
+    const { bytes, from, to } = this.apart();
+    memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from), at);
+    this.bytes = memory;
+    this.from = at;
+    return (this.to = at + to - from);
+  }
+
   get(name: string): string | undefined {
     const { bytes } = this.block();
     const at = findField(this, name, this.from);

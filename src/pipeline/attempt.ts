@@ -8,6 +8,7 @@ import type { BodySink, Sink, Stream, Target, Timeouts } from '../contracts/tran
 import type { Exchange } from './exchange.ts';
 import { deliver, report } from './reply.ts';
 import { requestHead } from './request-head.ts';
+import { endTogether } from './together.ts';
 
 /** Who decides what becomes of an attempt: whether there is another one, and which reply the client gets. */
 export interface Owner {
@@ -57,6 +58,8 @@ export class Attempt implements AttemptContract, Sink, BodySink {
   bodyStarted = false;
   #stream: Stream | null = null;
   #paused = false;
+  /** The edge has had a piece of the reply. */
+  #sent = false;
   /** The reply is not for the client. */
   #dropping = false;
   readonly #owner: Owner;
@@ -112,6 +115,8 @@ export class Attempt implements AttemptContract, Sink, BodySink {
     if (last) this.#settle();
     if (this.#dropping) return this.#drop();
     const x = this.exchange;
+    if (last && !this.#sent && endTogether(x, chunk)) return;
+    this.#sent = true;
     x.endsAt = this.endedAt;
     const flowing = x.down.write(chunk, last);
     x.endsAt = 0;
