@@ -62,18 +62,21 @@ async function verified(work) {
 const against = ({ contestants }) =>
   Object.fromEntries(contestants.filter((each) => each.against).map((each) => [each.name, each.against]));
 
+/** Compiled code is not settled before. */
+const WARM_SECONDS = 5;
+
 /** As much as goes, over connections that always have a request in flight. */
 async function loaded(work) {
   const bytes = await verified(work);
   if (work.scenario.tool === 'autocannon') bytes.clear();
+  await eachIn(work, async (contestant) => {
+    await measure(contestant.pid, { ...loadOf(work, contestant), seconds: WARM_SECONDS });
+  });
   const rounds = await inRounds(work, (contestant) =>
     measure(contestant.pid, loadOf(work, contestant), bytes.get(contestant.name)),
   );
   return { rounds, summary: summarise(rounds, against(work)) };
 }
-
-/** Compiled code is not settled before. */
-const WARM_SECONDS = 5;
 
 /** As `loaded`, in slices: finer, without latencies. */
 async function sliced(work) {
