@@ -20,6 +20,7 @@ const alone = [
   'test/e2e/adaptive-concurrency.test.ts',
   'test/e2e/door.test.ts',
   'test/e2e/flood.test.ts',
+  'test/e2e/limit-store.test.ts',
   'test/e2e/limit-trouble.test.ts',
   'test/e2e/origin-death.test.ts',
   'test/e2e/revocation.test.ts',

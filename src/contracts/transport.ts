@@ -92,7 +92,7 @@ export interface BodySink {
 
 /** The way back to the client; one per exchange, implemented by each edge. */
 export interface Downstream {
-  /** Remembers the head; it goes out with the first `write`, which follows before control returns. */
+  /** Remembers the head; it goes out with the first `write`, which follows in the same turn of the loop. */
   start(head: ReplyHead): void;
   /**
    * A piece of reply body (copied before it returns). False = backed up: stop until the edge calls

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { Exchange } from './exchange.ts';
 import { flight } from './reply.ts';
 
@@ -33,19 +32,17 @@ export function endTogether(x: Exchange, body: Uint8Array): boolean {
   memory.set(body, at);
   used = end;
   bodies.push(new Uint8Array(memory.buffer, at, length));
+  // Nobody waits for more of the request, and what may be wrong with it must not undo the reply.
+  x.body?.discard();
   if (exchanges.push(x) === 1) setImmediate(endAll);
   return true;
 }
 
 function endAll(): void {
-  const now = performance.now();
   for (let i = 0; i < exchanges.length; i++) {
     const x = exchanges[i]!;
     // Its client may have left since.
-    if (x.finished) continue;
-    x.endsAt = now;
-    x.down.write(bodies[i]!, true);
-    x.endsAt = 0;
+    if (!x.finished) x.down.write(bodies[i]!, true);
   }
   exchanges.length = bodies.length = used = 0;
 }

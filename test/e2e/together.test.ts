@@ -1,8 +1,9 @@
-import { Agent, request } from 'node:http';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Agent, createServer, request } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { atEnd } from '../support/cleanup.ts';
+import { startTcpOrigin } from '../support/origin.ts';
 import { EDGES, expectMetric, startProxy, through } from './proxying.ts';
 
 /** An origin whose replies are as long as the path says, and tell which request they answer. */
@@ -57,4 +58,35 @@ test.each(EDGES)('%s: of many replies at once each reaches its own client, whole
   expect(right).toBeGreaterThanOrEqual(2_000 - left);
   // Each is told of once, whatever became of it.
   await expectMetric(gateway, 'sluice_active_requests', {}, 0);
+});
+
+const UPLOAD = 'POST /a/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
+const REFUSAL = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno';
+
+test.each(EDGES)('%s: uploads that are refused early at once all hear why', async (edge) => {
+  const waiting: Socket[] = [];
+  // Answers when all are there, and all at once.
+  const origin = await startTcpOrigin((socket) =>
+    socket.once('data', () => {
+      if (waiting.push(socket) === 20) for (const each of waiting) each.write(REFUSAL);
+    }),
+  );
+  const { upstream, route } = through('a', origin.port);
+  const gateway = await startProxy(edge, { workers: 1, upstreams: [upstream], routes: [route] });
+  const port = Number(new URL(gateway.url).port);
+  const upload = async (): Promise<string> => {
+    const client = connect(port, '127.0.0.1').setEncoding('latin1');
+    atEnd(() => void client.destroy());
+    client.on('error', () => undefined).write(UPLOAD);
+    let heard = '';
+    client.on('data', (text: string) => {
+      heard += text;
+      // It goes on sending until it has read that nobody listens.
+      if (!client.writableEnded) client.end('5\r\nagain\r\n0\r\n\r\n');
+    });
+    await once(client, 'close');
+    return /^HTTP\/1.1 (\d+)/.exec(heard)?.[1] + heard.slice(heard.indexOf('\r\n\r\n') + 4);
+  };
+  const answers = await Promise.all(Array.from({ length: 20 }, upload));
+  for (const answer of answers) expect(answer).toMatch(/^401(no|2\r\nno\r\n0\r\n(x-last: 1\r\n)?\r\n)$/);
 });

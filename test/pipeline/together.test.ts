@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ReplyHead } from '../../src/contracts/http.ts';
 import type { Route, Runtime } from '../../src/contracts/runtime.ts';
-import type { Downstream } from '../../src/contracts/transport.ts';
+import type { Downstream, Source } from '../../src/contracts/transport.ts';
 import { BlockHead } from '../../src/lib/reply-head.ts';
 import { Exchange } from '../../src/pipeline/exchange.ts';
 import { finish, flight } from '../../src/pipeline/reply.ts';
@@ -51,7 +51,12 @@ const runtime = {
 const received = Buffer.alloc(65_536);
 
 /** A reply that has just been read. Answers whether it waits for the end of the turn. */
-function reply(lines: string, body: string, meddle: (head: ReplyHead) => void = () => undefined) {
+function reply(
+  lines: string,
+  body: string,
+  meddle: (head: ReplyHead) => void = () => undefined,
+  asked: Source | null = null,
+) {
   received.fill('?');
   received.write(lines + body, 7);
   const edge = new Edge();
@@ -60,6 +65,7 @@ function reply(lines: string, body: string, meddle: (head: ReplyHead) => void = 
   meddle(head);
   x.reply = head;
   x.started = true;
+  x.body = asked;
   flight.active++;
   edge.start(head);
   const start = 7 + lines.length;
@@ -99,6 +105,20 @@ test('nothing is written for a client that left in between', async () => {
   await turn();
   expect(written).toEqual(['x-n: 2\r\n|two']);
   expect(gone.x.aborted).toBe(true);
+});
+
+test('what a client goes on sending cannot undo the reply that waits', async () => {
+  let discarded = 0;
+  const body = {
+    length: -1,
+    pipe: () => undefined,
+    resume: () => undefined,
+    discard: () => void discarded++,
+  } satisfies Source;
+  reply('x-n: 1\r\n', 'early', undefined, body);
+  expect(discarded).toBe(1);
+  await turn();
+  expect(written).toEqual(['x-n: 1\r\n|early']);
 });
 
 test('a long reply, one beyond the room, and one of few under way do not wait', async () => {
