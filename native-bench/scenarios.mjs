@@ -5,7 +5,7 @@
  */
 import { gateways } from './gateways.mjs';
 import { BODY, LARGE_BODY } from './origin.mjs';
-import { crowded, everybody, everything, HELLO, limited, scaled, servers } from './proxies.mjs';
+import { crowded, everybody, everything, HELLO, limited, scaled, servers, steady } from './proxies.mjs';
 
 const api = {
   kind: 'load',
@@ -23,6 +23,7 @@ const NO_TOKEN = [
 
 export const scenarios = {
   S1: { ...api, title: 'proxying, browser-like request', field: everything },
+  'S1-slices': { ...api, title: 'S1 in turns of 100 ms', kind: 'slices', field: steady },
   'S1-autocannon': { ...api, title: 'S1 under autocannon instead of wrk', tool: 'autocannon' },
   'S1-limit': { ...api, title: 'S1 with and without a limit by address', kind: 'slices', field: limited },
   S2: {
