@@ -4,13 +4,12 @@ import { flight } from './reply.ts';
 /**
  * The ends of a turn of the loop: short replies that came whole wait for it, and are written one after the other. The
  * kernel's long way from a write to the other side's socket then stays in the processor's caches, and who sleeps over there
- * is woken once: with 64 connections this takes a tenth off all that a request costs. To everybody else it is as if those
- * replies had come a little later in the turn.
+ * is woken once (figures: native-bench/README.md). To everybody else it is as if those replies had come a little later.
  */
 
 /** With fewer under way there is nothing to write together. */
 const CROWD = 4;
-/** A copy of more costs what it gains. */
+/** Longer ones go out at once: nobody has measured whether their copy pays. */
 const LONGEST = 4_096;
 const ROOM = 131_072;
 /** Where they wait: what they came in is read into again. Who finds no room does not wait. */
