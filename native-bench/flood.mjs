@@ -60,11 +60,12 @@ async function paired(gateway, rate) {
       loads[kind]?.run(false);
       await sleep(100);
     }
-  const result = { rate, timesQuiet: {}, loads: {} };
+  const result = { rate, p99: {}, timesQuiet: {}, loads: {} };
   for (const [kind, windows] of Object.entries(found)) {
     const of = (key) => median(windows.map((each) => each[key]));
     const times = median(windows.map(({ p99 }, i) => p99 / found.quiet[i].p99));
     result.timesQuiet[kind] = times;
+    result.p99[kind] = of('p99');
     const all = windows.map(({ p99 }) => p99.toFixed(2)).join(' ');
     console.log(
       `${kind.padEnd(7)} ${kind === 'quiet' ? '' : `${rate}/s`}  p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms (${all}), ${times.toFixed(2)} times quiet, max ${of('max').toFixed(1)} ms`,

@@ -18,6 +18,8 @@ interface Job {
 const MOST_WAITING = 1_024;
 /** Tokens of one message: enough to make its cost small, few enough that the first does not wait for the last. */
 const BATCH = 32;
+/** Between two messages, but for full ones: each wakes a thread, and the event loop again, which costs more than a check. */
+const GAP_MS = 1;
 /** Who has waited this long is told to come again, rather than served when he has gone. */
 const PATIENCE_MS = 1_000;
 
@@ -29,7 +31,8 @@ const PASSWORD_PATIENCE_MS = 5_000;
 
 /**
  * Checks signatures and passwords in threads. Of signatures, what is asked in one turn of the event loop leaves in one
- * message; while every thread is busy the rest waits here, within bounds.
+ * message, and under a flood what is asked within a millisecond; while every thread is busy the rest waits here, within
+ * bounds.
  */
 export class ThreadVerifier implements Verifier {
   readonly #program: string;
@@ -39,6 +42,7 @@ export class ThreadVerifier implements Verifier {
   #threads = 0;
   #busy = 0;
   #scheduled = false;
+  #sentAt = 0;
   #waiting: Job[] = [];
 
   /**
@@ -60,12 +64,7 @@ export class ThreadVerifier implements Verifier {
     if (this.#pool === null || this.#waiting.length >= this.#threads * MOST_WAITING) return null;
     return new Promise((settle) => {
       this.#waiting.push({ token, algorithm, jwk, since: performance.now(), settle });
-      if (this.#scheduled || this.#busy >= this.#threads) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#send();
-      });
+      this.#sendSoon();
     });
   }
 
@@ -100,8 +99,18 @@ export class ThreadVerifier implements Verifier {
     });
   }
 
-  #send(): void {
-    const oldest = performance.now() - PATIENCE_MS;
+  #sendSoon(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#busy >= this.#threads) return;
+    this.#scheduled = true;
+    const isFull = this.#waiting.length >= BATCH;
+    if (isFull || performance.now() - this.#sentAt >= GAP_MS) setImmediate(this.#send);
+    else setTimeout(this.#send, GAP_MS);
+  }
+
+  readonly #send = (): void => {
+    this.#scheduled = false;
+    this.#sentAt = performance.now();
+    const oldest = this.#sentAt - PATIENCE_MS;
     while (this.#busy < this.#threads && this.#waiting.length > 0) {
       const jobs = this.#waiting.splice(0, BATCH).filter((job) => {
         if (job.since < oldest) job.settle(null);
@@ -109,7 +118,7 @@ export class ThreadVerifier implements Verifier {
       });
       if (jobs.length > 0) void this.#run(jobs);
     }
-  }
+  };
 
   async #run(jobs: readonly Job[]): Promise<void> {
     this.#busy++;
@@ -121,7 +130,7 @@ export class ThreadVerifier implements Verifier {
       for (const job of jobs) job.settle(null);
     }
     this.#busy--;
-    this.#send();
+    this.#sendSoon();
   }
 }
 

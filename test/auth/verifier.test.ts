@@ -27,6 +27,26 @@ test('what is asked in one turn leaves in few messages', async () => {
   expect(run).toHaveBeenCalledTimes(2);
 });
 
+test('what is asked turn after turn leaves in at most one message a millisecond', async () => {
+  using run = vi.spyOn(Piscina.prototype, 'run');
+  const verifier = realVerifier();
+  verifier.start();
+  const one = token(1);
+  await verifier.signature(one, 'ES256', jwk);
+  const began = performance.now();
+  const answers: Promise<boolean | null>[] = [];
+  while (answers.length < 200) {
+    answers.push(verifier.signature(one, 'ES256', jwk)!);
+    // Longer than a check takes: the thread is free again, and is not woken.
+    const until = performance.now() + 0.3;
+    while (performance.now() < until) await new Promise(setImmediate);
+  }
+  expect(new Set(await Promise.all(answers))).toEqual(new Set([true]));
+  // A full message does not wait.
+  const most = performance.now() - began + answers.length / 32 + 2;
+  expect(run.mock.calls.length).toBeLessThanOrEqual(most);
+});
+
 test('there is no thread before it is asked for, and no answer without one', () => {
   const before = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
   const verifier = realVerifier();
