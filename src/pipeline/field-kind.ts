@@ -1,5 +1,6 @@
 import type { Runtime } from '../contracts/runtime.ts';
 import { dashed } from '../lib/name-set.ts';
+import { Expected } from '../lib/words.ts';
 
 // What a request field is to a gateway; what is none of these is end-to-end and passes.
 export const PASS = 0;
@@ -72,7 +73,8 @@ export class Field {
   readonly name: string;
   /** One of the constants above. */
   readonly kind: number;
-  readonly bytes: Uint8Array;
+  /** The name, the colon and one space. */
+  readonly start: Expected;
   /** The set that was asked last, and what it said. */
   #asked: NameSet | null = null;
   #among = false;
@@ -80,7 +82,7 @@ export class Field {
   constructor(name: string) {
     this.name = name;
     this.kind = kindOf(name);
-    this.bytes = Buffer.from(name, 'latin1');
+    this.start = new Expected(`${name}: `);
   }
 
   /** Whether its name is in a set: a question that is asked for every field of every request, about one set mostly. */

@@ -25,6 +25,8 @@ export class RequestReader implements Received {
   /** The offset behind the head. */
   end = 0;
   readonly #bytes: Buffer;
+  /** The same memory. */
+  readonly #view: DataView;
   /** What stood at each place of the last request: most carry what the one before carried. */
   readonly #fields: Field[] = [];
   /** The short values that were asked for at each place: most are what they were. */
@@ -45,6 +47,7 @@ export class RequestReader implements Received {
   /** @param memory Where heads lie; its bytes may change between any two calls of `read`. */
   constructor(memory: ArrayBuffer) {
     this.#bytes = Buffer.from(memory);
+    this.#view = new DataView(memory);
   }
 
   /** Reads the head whose target begins at `at`; false = it is not of the plain form. The values lie where they are. */
@@ -144,11 +147,8 @@ export class RequestReader implements Received {
     const bytes = this.#bytes;
     const fields = this.#fields;
     if (index < fields.length) {
-      const last = fields[index]!.bytes;
-      const { length } = last;
-      let same = 0;
-      while (same < length && bytes[at + same] === last[same]) same++;
-      if (same === length && bytes[at + same] === COLON && bytes[at + same + 1] === SPACE) return length;
+      const { start } = fields[index]!;
+      if (start.isAt(this.#view, at, bytes.length)) return start.length - 2;
     }
     let colon = at;
     while (isNameByte(bytes[colon]!)) colon++;

@@ -1,4 +1,5 @@
 import { initialBit } from '../../lib/reply-head.ts';
+import { skipPrintable } from '../../lib/words.ts';
 import { BAD, COLON, COMMA, CR, INCOMPLETE, isWord, LF, SPACE, TAB, TOKEN, VALUE, word } from './bytes.ts';
 import { classify, CONNECTION, CONTENT_LENGTH, KEEP, KEEP_ALIVE, TRANSFER_ENCODING } from './names.ts';
 
@@ -9,11 +10,7 @@ const CLOSE = word('close');
 const PERSIST = word('keep-alive');
 const TIMEOUT = word('timeout=');
 const SECOND = 1000;
-const NO_WORDS = new Int32Array(0);
-/** The top bit of each of four bytes, and other numbers that have the same in each. */
-const TOPS = 0x80808080 | 0;
-const SPACES = 0x20202020;
-const ONES = 0x01010101;
+const NOTHING = new DataView(new ArrayBuffer(0));
 
 /**
  * Reads one reply head (RFC 9112 sections 4 to 6) from bytes, strictly, and squeezes out in place the
@@ -42,9 +39,9 @@ export class HeadParser {
   #at = 0;
   /** Lines from here to `#at` are kept and not yet moved down. */
   #keepFrom = 0;
-  /** The buffer that was read last, and the same memory in words. */
+  /** The buffer that was read last, and a view of the same memory. */
   #bytes: Uint8Array | null = null;
-  #words: Int32Array = NO_WORDS;
+  #view: DataView = NOTHING;
   #fields = -1;
   #minor = 0;
   #close = false;
@@ -72,11 +69,11 @@ export class HeadParser {
     this.#keepFrom -= by;
   }
 
-  /** Reads on; answers the offset behind the head, INCOMPLETE or BAD. `bytes` lie at an even multiple of four. */
+  /** Reads on; answers the offset behind the head, INCOMPLETE or BAD. */
   parse(bytes: Uint8Array, end: number): number {
     if (this.#bytes !== bytes) {
       this.#bytes = bytes;
-      this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     }
     if (this.#fields < 0) {
       const next = this.#statusLine(bytes, this.#at, end);
@@ -138,7 +135,7 @@ export class HeadParser {
 
   /** Skips the rest of a line made of value bytes; answers the offset behind its CRLF. */
   #lineEnd(bytes: Uint8Array, at: number, end: number): number {
-    let i = skipPrintable(bytes, this.#words, at, end);
+    let i = skipPrintable(this.#view, at, end);
     while (i < end && VALUE[bytes[i]!] === 1) i++;
     if (i < end && bytes[i] !== CR) return this.#bad('a line has a control character');
     if (i + 1 >= end) return INCOMPLETE;
@@ -246,24 +243,3 @@ export class HeadParser {
 
 const lowerText = (bytes: Uint8Array, at: number, end: number): string =>
   String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 1024))).toLowerCase();
-
-/**
- * Skips printable ASCII, which nearly all of a value is; answers the offset of the first other byte, or `end`. Four
- * bytes at a time: to take 0x20 from a control sets its top bit, and so does to add 1 to DEL; others than ASCII have it.
- */
-function skipPrintable(bytes: Uint8Array, words: Int32Array, at: number, end: number): number {
-  let i = at;
-  while ((i & 3) !== 0 && i < end && isPrintable(bytes[i]!)) i++;
-  if ((i & 3) === 0) {
-    let at4 = i >> 2;
-    for (const end4 = end >> 2; at4 < end4; at4++) {
-      const word = words[at4]!;
-      if ((((word - SPACES) | (word + ONES) | word) & TOPS) !== 0) break;
-    }
-    i = at4 << 2;
-  }
-  while (i < end && isPrintable(bytes[i]!)) i++;
-  return i;
-}
-
-const isPrintable = (byte: number): boolean => (byte - 0x20) >>> 0 < 0x5f;

@@ -4,7 +4,7 @@ import { HeadParser } from '../../../src/upstream/h1/head.ts';
 import { ReplyReader } from '../../../src/upstream/h1/parse.ts';
 import { blockText } from '../../support/block.ts';
 
-/** Whether a reply with this value (bytes as latin1 text) is taken, at an offset of the buffer that is not a multiple of four. */
+/** Whether a reply with this value (bytes as latin1 text) is taken with so many bytes before the head. */
 function accepted(value: string, offset: number): boolean {
   const text = `${'x'.repeat(offset)}HTTP/1.1 200 OK\r\nname: ${value}\r\n\r\n`;
   const bytes = Buffer.allocUnsafeSlow(text.length + 8).fill('y');
