@@ -28,6 +28,8 @@ const LINE_END = /[\r\n]/;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
+/** UTF-8 takes no more for one unit of a text. */
+const MOST_BYTES = 3;
 const SCRATCH = 32_768;
 /** Where pieces are put together that the kernel takes at once, as nearly all are: a buffer for each would be garbage. */
 let scratch = Buffer.allocUnsafeSlow(SCRATCH);
@@ -68,11 +70,12 @@ function requestPiece(
     }
     if (last) after += LAST_CHUNK;
   }
-  const headBytes = before === '' ? 0 : Buffer.byteLength(before);
-  const length = headBytes + chunk.length + after.length;
-  const piece = fleeting && length <= SCRATCH ? scratch.subarray(0, length) : Buffer.allocUnsafe(length);
-  if (headBytes > 0) piece.write(before, 0, 'utf8');
-  piece.set(chunk, headBytes);
-  if (after !== '') piece.write(after, headBytes + chunk.length, 'latin1');
-  return piece;
+  // To count the bytes of a text costs as much as to write it: where room is no question, that is spared.
+  const fits = fleeting && MOST_BYTES * before.length + chunk.length + after.length <= SCRATCH;
+  const piece = fits ? scratch : Buffer.allocUnsafe(Buffer.byteLength(before) + chunk.length + after.length);
+  let end = before === '' ? 0 : piece.write(before, 0, 'utf8');
+  piece.set(chunk, end);
+  end += chunk.length;
+  if (after !== '') end += piece.write(after, end, 'latin1');
+  return fits ? piece.subarray(0, end) : piece;
 }

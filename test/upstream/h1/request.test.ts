@@ -59,6 +59,24 @@ test('fields beyond ASCII go out as UTF-8', async () => {
   );
 });
 
+test.each([
+  ['small', 'a', 100, 16_384],
+  ['where a third of the room is left', '\u20ac', 5_000, 10_000],
+  ['beyond the room', '\u20ac', 9_000, 16_384],
+  ['beyond the room because of the piece', 'a', 100, 40_000],
+])('a head of %s and its body arrive whole, whatever UTF-8 makes of it', async (_, unit, units, bytes) => {
+  const origin = await listener();
+  const value = unit.repeat(units);
+  const body = 'b'.repeat(bytes);
+  for (const length of [bytes, -1]) {
+    const attempt = send(makePool(origin.port), { lines: joinLines(['x', value]), length });
+    (await attempt.opened).write(text(body), true);
+    const all = await origin.until(length < 0 ? `${body}\r\n0\r\n\r\n` : body);
+    expect(all).toContain(`x: ${text(value).toString('latin1')}\r\n`);
+  }
+  expect(origin.got().split('b'.repeat(bytes))).toHaveLength(3);
+});
+
 test('head and first piece of body leave in one segment; the bytes are copied before write returns', async () => {
   const origin = await listener();
   const piece = text('hello');
