@@ -73,8 +73,7 @@ export class Field {
   readonly name: string;
   /** One of the constants above. */
   readonly kind: number;
-  /** The name, the colon and one space. */
-  readonly start: Expected;
+  #start: Expected | null = null;
   /** The set that was asked last, and what it said. */
   #asked: NameSet | null = null;
   #among = false;
@@ -82,7 +81,11 @@ export class Field {
   constructor(name: string) {
     this.name = name;
     this.kind = kindOf(name);
-    this.start = new Expected(`${name}: `);
+  }
+
+  /** The name, the colon and one space. Made when a second request is looked through for it: most odd names come once. */
+  get start(): Expected {
+    return (this.#start ??= this.name.length > LONGEST ? NEVER : new Expected(`${this.name}: `));
   }
 
   /** Whether its name is in a set: a question that is asked for every field of every request, about one set mostly. */
@@ -99,6 +102,8 @@ type NameSet = Runtime['identityHeaders'];
 
 const MOST = 1_000;
 const LONGEST = 64;
+/** Of longer names: it is found nowhere. */
+const NEVER = new Expected('');
 const known = new Map<string, Field>();
 
 /** The field of a name in lower case. Remembered within bounds: hostile variety costs a rebuild now and then, never memory. */

@@ -147,8 +147,8 @@ export class RequestReader implements Received {
     const bytes = this.#bytes;
     const fields = this.#fields;
     if (index < fields.length) {
-      const { start } = fields[index]!;
-      if (start.isAt(this.#view, at, bytes.length)) return start.length - 2;
+      const { start, name } = fields[index]!;
+      if (start.isAt(this.#view, at, bytes.length)) return name.length;
     }
     let colon = at;
     while (isNameByte(bytes[colon]!)) colon++;

@@ -117,8 +117,8 @@ describe('a worker that is killed under load', () => {
     expect(failuresOf(safe)).toEqual([]);
     expect(lost.map(({ failures }) => failures.length)).toEqual(lost.map(() => 1));
     // A client without a kept connection has one request in flight, and the next may get into the accept queue that dies
-    // a moment later.
-    expect(failuresOf(fresh).length).toBeLessThanOrEqual(2 * FRESH);
+    // a moment later (five failures of four clients were seen once).
+    for (const { failures } of fresh) expect(failures.length).toBeLessThanOrEqual(2);
     expect(gateway.workers()).toHaveLength(2);
     expect(gateway.workers()).not.toContain(victim);
 

@@ -59,7 +59,7 @@ async function bestOf(rate: number, good: (figures: Figures) => boolean): Promis
 const UNNOTICED_MS = 1;
 const unharmed = ({ p99, timesQuiet }: Figures) => timesQuiet!.forged <= 2 || p99!.forged < UNNOTICED_MS;
 
-test('under 3,000 forged tokens a second p99 of other routes at most doubles', async () => {
+test('under 3,000 forged tokens a second p99 of other routes at most doubles, or is below a millisecond', async () => {
   const figures = await bestOf(3_000, unharmed);
   expect(unharmed(figures), JSON.stringify(figures)).toBe(true);
   const { forged } = figures.loads;

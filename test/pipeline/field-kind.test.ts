@@ -35,3 +35,8 @@ test('endless variety is answered right, and not kept', () => {
   }
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(40_000_000);
 });
+
+test('of a long name nothing is made to find it by: a client may send a new one with every request', () => {
+  expect(fieldOf('q'.repeat(64)).start.length).toBe(66);
+  for (const length of [65, 8_000]) expect(fieldOf('q'.repeat(length)).start.length).toBe(0);
+});

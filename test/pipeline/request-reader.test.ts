@@ -216,3 +216,14 @@ function heapUsed(): number {
   (runInNewContext('gc') as () => void)();
   return process.memoryUsage().heapUsed;
 }
+
+test.each([1, 2, 3, 63, 64, 65, 500])(
+  'a name of %i characters is told as it came, after itself and after one that differs at its end',
+  (length) => {
+    const names = ['q', 'q', 'r', 'q'].map((end) => 'q'.repeat(length - 1) + end);
+    for (const name of names) {
+      expect(read(headOf('/', [['host', 'a'], [name, 'v'] as const, ['accept', '*/*']]))).toBe(true);
+      expect([reader.field(1).name, reader.value(1), reader.field(2).name]).toEqual([name, 'v', 'accept']);
+    }
+  },
+);

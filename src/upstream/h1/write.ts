@@ -28,8 +28,8 @@ const LINE_END = /[\r\n]/;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
-/** UTF-8 takes no more for one unit of a text. */
-const MOST_BYTES = 3;
+/** Bytes that UTF-8 takes for one unit of a text at most. */
+const BYTES_A_UNIT = 3;
 const SCRATCH = 32_768;
 /** Where pieces are put together that the kernel takes at once, as nearly all are: a buffer for each would be garbage. */
 let scratch = Buffer.allocUnsafeSlow(SCRATCH);
@@ -70,8 +70,8 @@ function requestPiece(
     }
     if (last) after += LAST_CHUNK;
   }
-  // To count the bytes of a text costs as much as to write it: where room is no question, that is spared.
-  const fits = fleeting && MOST_BYTES * before.length + chunk.length + after.length <= SCRATCH;
+  // To count the bytes of a text is one more walk over it: where room is no question, that is spared.
+  const fits = fleeting && BYTES_A_UNIT * before.length + chunk.length + after.length <= SCRATCH;
   const piece = fits ? scratch : Buffer.allocUnsafe(Buffer.byteLength(before) + chunk.length + after.length);
   let end = before === '' ? 0 : piece.write(before, 0, 'utf8');
   piece.set(chunk, end);
