@@ -1,7 +1,8 @@
 /**
  * A fast origin: `node origin.mjs PORT`. Parses no more than it must (it is behind a proxy under test, never behind
- * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /api/64k answers 64 KB; /api/echo answers the
- * head of the request as it came. A reply comes when the whole request is there.
+ * the world), so that it does not become what is measured. Any path answers 86 bytes of JSON; /api/64k answers 64 KB;
+ * /api/echo answers the head of the request as it came. A reply comes when the whole request is there; requests of one
+ * connection that came together are answered in one write, but those of /api/apart in a write each.
  */
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -39,17 +40,22 @@ function serve(socket) {
   let pending = '';
   let bodyLeft = 0;
   let waiting = null;
+  const ready = [];
   const answer = () => {
     if (bodyLeft > 0 || waiting === null) return;
-    socket.write(waiting);
+    ready.push(waiting);
     waiting = null;
+  };
+  const send = () => {
+    if (ready.length > 0) socket.write(ready.length === 1 ? ready[0] : Buffer.concat(ready));
+    ready.length = 0;
   };
   socket.setNoDelay(true).on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
     const ofBody = Math.min(bodyLeft, chunk.length);
     bodyLeft -= ofBody;
     answer();
-    if (ofBody === chunk.length) return;
+    if (ofBody === chunk.length) return send();
     pending += chunk.latin1Slice(ofBody);
     for (let end = pending.indexOf('\r\n\r\n'); end >= 0; end = pending.indexOf('\r\n\r\n')) {
       const head = pending.slice(0, end);
@@ -58,7 +64,9 @@ function serve(socket) {
       pending = pending.slice(end + 4 + length);
       waiting = replyTo(head);
       answer();
+      if (head.startsWith('GET /api/apart')) send();
     }
+    send();
   });
 }
 

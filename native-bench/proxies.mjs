@@ -125,7 +125,7 @@ const pipelined = { ...sluiceWith('sluice+pipelining', '', '{}', PIPELINING), ag
 /** Servers that are not written in JavaScript, beside Sluice. */
 export const servers = [sluice, nginx, haproxy, caddy];
 /** For turns so short that all have the same machine. */
-export const steady = [sluice, nginx, haproxy];
+export const steady = [sluice, nginx, haproxy, pipelined];
 /** Everybody. */
 export const everybody = [...servers, ...nodePeers];
 /** Everybody, and Sluice with what its users may switch on. */

@@ -24,6 +24,13 @@ const NO_TOKEN = [
 export const scenarios = {
   S1: { ...api, title: 'proxying, browser-like request', field: everything },
   'S1-slices': { ...api, title: 'S1 in turns of 100 ms', kind: 'slices', field: steady },
+  'S1-apart': {
+    ...api,
+    title: 'S1 in turns of 100 ms, from an origin that answers each request in a write of its own',
+    kind: 'slices',
+    field: steady,
+    path: '/api/apart',
+  },
   'S1-autocannon': { ...api, title: 'S1 under autocannon instead of wrk', tool: 'autocannon' },
   'S1-limit': { ...api, title: 'S1 with and without a limit by address', kind: 'slices', field: limited },
   S2: {
