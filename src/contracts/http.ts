@@ -35,7 +35,7 @@ export interface Block {
  * when a policy reads or changes a field (`lib/reply-head.ts`).
  */
 export interface ReplyHead {
-  status: number;
+  readonly status: number;
   /** Body length in bytes as announced; -1 = unknown. For HEAD and 304: what GET would have sent. */
   readonly length: number;
   /**
@@ -46,6 +46,8 @@ export interface ReplyHead {
   block(): Block;
   /** As `block`, but for `lines`: those stay apart, for who writes them behind it. */
   apart(): Block;
+  /** What `Reply.opening` was, as long as the block is that of the reply: ask after `apart`. Else null. */
+  readonly opening: Uint8Array | null;
   /** What `replace` put in, as long as it is not in the block. ASCII. */
   readonly lines: string;
   /** Copies the bytes, so that the head may be used after that call. */
@@ -75,6 +77,8 @@ export interface Reply {
   readonly fault?: FaultCode;
   /** `headers` already encoded, for replies that are made once and given often. */
   readonly block?: Uint8Array;
+  /** Status line without version, and `block` behind it; the last CRLF is not there. For who can write both in one call. */
+  readonly opening?: Uint8Array;
 }
 
 /** Who is calling, as the authenticator that accepted the caller saw it. Made by `lib/identity.ts`. */

@@ -8,7 +8,7 @@ import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { Lingering } from './lingering.ts';
-import { isBodiless } from './status.ts';
+import { isBodiless } from '../lib/status.ts';
 
 /** One request's side of node:http. */
 export class NodeIo implements Source, Downstream {

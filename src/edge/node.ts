@@ -11,7 +11,7 @@ import { begin } from '../pipeline/run.ts';
 import type { Edge, EdgeOptions } from './edge.ts';
 import { whenDrained } from './drain.ts';
 import { NodeIo } from './node-io.ts';
-import { statusLine } from './status.ts';
+import { statusLine } from '../lib/status.ts';
 import type { TlsSettings } from './tls.ts';
 import { TlsServer } from './tls-node.ts';
 

@@ -69,6 +69,7 @@ type Outcome = Promise<string | null>;
 
 const BODY_LENGTH = 1234;
 const BLOCK = Buffer.from('(x-one: 1\r\nx-two: 2)', 'latin1');
+const OPENING = Buffer.from('(201 Created\r\nx-one: 1\r\nx-two: 2)', 'latin1');
 
 function answer(res: UwsResponse, req: UwsRequest): void {
   // A build whose `end` does not end would otherwise end this process.
@@ -80,6 +81,9 @@ function answer(res: UwsResponse, req: UwsRequest): void {
     case '/block':
       // A view inside a larger buffer, as replies of upstreams are.
       res.writeHeader(BLOCK.subarray(1, 6), BLOCK.subarray(8, -1)).end('', true);
+      return;
+    case '/opening':
+      res.writeStatus(OPENING.subarray(1, -1)).end('', true);
       return;
     case '/hand':
       return endByHand(res);
@@ -150,8 +154,14 @@ async function endsByHand(ask: Ask): Outcome {
 }
 
 async function writesBlocks(ask: Ask): Promise<boolean> {
-  const fields = fieldsOf(await ask(`GET /block HTTP/1.1\r\n${HEAD}${CLOSE}`));
-  return fields.includes('x-one: 1') && fields.includes('x-two: 2');
+  const [block, opening] = await Promise.all(
+    ['block', 'opening'].map((path) => ask(`GET /${path} HTTP/1.1\r\n${HEAD}${CLOSE}`)),
+  );
+  const whole = [block!, opening!].every((reply) => {
+    const fields = fieldsOf(reply);
+    return fields.includes('x-one: 1') && fields.includes('x-two: 2');
+  });
+  return whole && statusOf(opening!) === '201';
 }
 
 const statusOf = (reply: string): string => /^HTTP\/1\.1 (\d{3}) /.exec(reply)?.[1] ?? 'not at all';

@@ -5,12 +5,12 @@ import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
-import { isBodiless, statusLine } from './status.ts';
+import { isBodiless } from '../lib/status.ts';
 import { endChunksByHand, EndedByHand, endHeadByHand } from './uws-by-hand.ts';
 import { CORK_ROOM, corked, corkedPieces, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading, rearm, type Reader } from './uws-reading.ts';
 import type { UwsContext, UwsResponse } from './uws-types.ts';
-import { writeFields } from './write-block.ts';
+import { writeHead } from './write-head.ts';
 
 const endBody = (io: UwsIo): void => io.bodyEnded();
 const writeLate = (io: UwsIo, chunk: Uint8Array): boolean => io.write(chunk, true);
@@ -199,9 +199,7 @@ export class UwsIo implements Source, Downstream, Corked, Reader {
     const res = this.#res;
     const { status, length } = head;
     this.#head = null;
-    // 200 is what the addon writes by itself.
-    if (status !== 200) res.writeStatus(statusLine(status));
-    writeFields(res, head, this.#context.blockWrite);
+    writeHead(res, head, this.#context.blockWrite);
     if (isBodiless(this.x.method, status)) return this.#endBodiless(status, length);
     if (this.#byHand && last && chunk.length === 0) return this.#endBodiless(status, 0);
     this.x.bytesOut = chunk.length;

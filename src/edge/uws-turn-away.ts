@@ -1,5 +1,5 @@
 import type { Reply } from '../contracts/http.ts';
-import { statusLine } from './status.ts';
+import { statusLine } from '../lib/status.ts';
 import type { UwsResponse } from './uws-types.ts';
 
 /**

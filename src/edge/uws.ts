@@ -132,6 +132,8 @@ export class UwsEdge implements Edge {
     const io = new UwsIo(res, this.#context);
     try {
       this.#begin(io, res, req, method);
+      // The next request lies where this one does.
+      io.x.settleLines(io.answered);
     } finally {
       this.#context.corked = null;
       // The addon ends a process that leaves a request without answer and without this.

@@ -1,5 +1,6 @@
 import type { Block, Headers, ReplyHead } from '../contracts/http.ts';
 import { isFieldValue, isToken } from './fields.ts';
+import { statusLine } from './status.ts';
 
 const LF = 10;
 const COLON = 58;
@@ -14,8 +15,9 @@ const ALL = -1;
  * changes one costs a scan and at most one copy, and where none does, the block goes out as it came.
  */
 export class BlockHead implements ReplyHead, Block {
-  status: number;
+  readonly status: number;
   readonly length: number;
+  opening: Uint8Array | null = null;
   bytes: Uint8Array;
   from: number;
   to: number;
@@ -120,6 +122,7 @@ export class BlockHead implements ReplyHead, Block {
     this.bytes = bytes;
     this.from = 0;
     this.to = bytes.length;
+    this.opening = null;
   }
 }
 
@@ -185,6 +188,10 @@ export function encodeBlock(list: Headers): Uint8Array {
   for (let i = 0; i < list.length; i += 2) text += `${list[i]!}: ${list[i + 1]!}\r\n`;
   return encodeText(text);
 }
+
+/** `Reply.opening` of such a block. */
+export const encodeOpening = (status: number, block: Uint8Array): Uint8Array =>
+  Buffer.concat([Buffer.from(`${statusLine(status)}\r\n`, 'latin1'), block]).subarray(0, -2);
 
 /** Without the spaces and tabs around it; `trim` would take 0xa0 too, with which many a UTF-8 sequence ends. */
 const trimmed = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');

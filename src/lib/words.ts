@@ -7,21 +7,35 @@ const TOPS = 0x80808080 | 0;
 const SPACES = 0x20202020;
 const ONES = 0x01010101;
 
-/**
- * Skips printable ASCII, which nearly all of a field's value is; answers the offset of the first other byte, or `end`. To
- * take 0x20 from a control sets its top bit, and so does to add 1 to DEL; others than ASCII have it. What is borrowed or
- * carried gets no further than the byte that is found.
- */
+/** Skips printable ASCII, which nearly all of a field's value is; answers the offset of the first other byte, or `end`. */
 export function skipPrintable(view: DataView, at: number, end: number): number {
   let i = at;
   for (const last = end - 3; i < last; i += 4) {
-    const word = view.getInt32(i, true);
-    const others = ((word - SPACES) | (word + ONES) | word) & TOPS;
-    if (others !== 0) return i + ((31 - Math.clz32(others & -others)) >> 3);
+    const found = others(view.getInt32(i, true)) & TOPS;
+    if (found !== 0) return i + ((31 - Math.clz32(found & -found)) >> 3);
   }
   while (i < end && isPrintable(view.getUint8(i))) i++;
   return i;
 }
+
+/** As `skipPrintable`, for what may be long: sixteen bytes at a time, as fast as a call of `indexOf`. */
+export function skipLong(view: DataView, at: number, end: number): number {
+  let i = at;
+  for (const last = end - 15; i < last; i += 16) {
+    const a = others(view.getInt32(i, true));
+    const b = others(view.getInt32(i + 4, true));
+    const c = others(view.getInt32(i + 8, true));
+    const d = others(view.getInt32(i + 12, true));
+    if (((a | b | c | d) & TOPS) !== 0) break;
+  }
+  return skipPrintable(view, i, end);
+}
+
+/**
+ * The top bit of each byte tells whether it is none of the printable: to take 0x20 from a control sets it, and so does to
+ * add 1 to DEL; others than ASCII have it. What is borrowed or carried gets no further than the first byte that is found.
+ */
+const others = (word: number): number => (word - SPACES) | (word + ONES) | word;
 
 const isPrintable = (byte: number): boolean => (byte - 0x20) >>> 0 < 0x5f;
 

@@ -12,6 +12,11 @@ import type { Tries } from './tries.ts';
 
 const NONE: Headers = [];
 
+/** Has the end-to-end fields of a request as lines (`lib/field-lines.ts`): ASCII, names in lower case, one space before each value. */
+export interface LineSource {
+  lines(): string;
+}
+
 /**
  * One client request and its answer. All fields are set in the constructor, so that every exchange has
  * one shape; what costs something is made when it is first asked for.
@@ -88,6 +93,8 @@ export class Exchange implements ExchangeContract, Match {
   cache = '';
   /** The end-to-end fields as they go on (`lib/field-lines.ts`), until somebody wants the list: from then on that counts. */
   #lines = '';
+  /** Who has the lines, as long as nobody has wanted them. */
+  #source: LineSource | null = null;
   #list: Headers | null;
   #id = '';
   #traceId = '';
@@ -146,34 +153,48 @@ export class Exchange implements ExchangeContract, Match {
   }
 
   get headers(): Headers {
-    return (this.#list ??= splitLines(this.#lines));
+    return (this.#list ??= splitLines(this.#text()));
   }
 
   set headers(list: Headers) {
     this.#list = list;
   }
 
-  /** Takes the end-to-end fields as lines: ASCII, names in lower case, one space before each value. */
-  takeLines(lines: string): void {
-    this.#lines = lines;
+  /** Takes the end-to-end fields from `source`, when somebody wants them: it has them until `settleLines`. */
+  takeLines(source: LineSource): void {
+    this.#source = source;
+  }
+
+  /** The source of the lines is about to forget them. `over`: nobody will ask for them. */
+  settleLines(over: boolean): void {
+    if (over) this.#source = null;
+    else this.#text();
+  }
+
+  #text(): string {
+    if (this.#source !== null) {
+      this.#lines = this.#source.lines();
+      this.#source = null;
+    }
+    return this.#lines;
   }
 
   /** The end-to-end fields as lines, to be sent. */
   lines(): string {
-    return this.#list === null ? this.#lines : joinLines(this.#list);
+    return this.#list === null ? this.#text() : joinLines(this.#list);
   }
 
   header(name: string): string | undefined {
-    return this.#list === null ? findLine(this.#lines, name) : getField(this.#list, name);
+    return this.#list === null ? findLine(this.#text(), name) : getField(this.#list, name);
   }
 
   fields(name: string): readonly string[] {
-    return this.#list === null ? findLines(this.#lines, name) : getFields(this.#list, name);
+    return this.#list === null ? findLines(this.#text(), name) : getFields(this.#list, name);
   }
 
   removeHeader(name: string): void {
     if (this.#list !== null) removeField(this.#list, name);
-    else this.#lines = withoutLines(this.#lines, name);
+    else this.#lines = withoutLines(this.#text(), name);
   }
 
   /** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */

@@ -101,8 +101,12 @@ function sendWhole(x: Exchange, body: Uint8Array): void {
   x.down.write(body, true);
 }
 
-const headOf = (reply: Reply): BlockHead =>
-  new BlockHead(reply.status, reply.body?.length ?? 0, reply.block ?? encodeBlock(reply.headers));
+function headOf(reply: Reply): BlockHead {
+  const { status, body, block, opening } = reply;
+  const head = new BlockHead(status, body?.length ?? 0, block ?? encodeBlock(reply.headers));
+  if (opening !== undefined) head.opening = opening;
+  return head;
+}
 
 const RETRY_AFTER: Headers = ['retry-after', '1'];
 

@@ -1,4 +1,5 @@
-import type { Exchange } from './exchange.ts';
+import { skipLong } from '../lib/words.ts';
+import type { Exchange, LineSource } from './exchange.ts';
 import { type Field, fieldOf } from './field-kind.ts';
 import type { Received } from './received.ts';
 
@@ -17,9 +18,9 @@ const PLACES = 128;
  * Reads a request head (RFC 9112 sections 3 and 5) where the network has put it, without a string for each name and value.
  * Only after the addon's parser, which has found that the head is whole, that names are tokens, and that no value has a
  * control character but tab. It reads heads of the plain form, as nearly all are: `name: value`, names in lower case, one
- * space before each value and none behind it, ASCII. Any other is left to who has a slower way.
+ * space before each value and none behind it, printable ASCII. Any other is left to who has a slower way.
  */
-export class RequestReader implements Received {
+export class RequestReader implements Received, LineSource {
   readonly ascii = true;
   count = 0;
   /** The offset behind the head. */
@@ -34,15 +35,14 @@ export class RequestReader implements Received {
   /** Where the lines of the fields begin, and where they end: at their CR. */
   readonly #starts = new Int32Array(PLACES);
   readonly #ends = new Int32Array(PLACES);
-  /** The head from its target on; what is told of it are pieces of this one text. */
-  #text = '';
   #at = 0;
   #question = 0;
   #targetEnd = 0;
-  #kept = '';
-  /** The run of lines kept last that is not in `#kept` yet, from the CR before it to that behind it. */
-  #from = 0;
-  #to = 0;
+  /** The path of the last request: the next may have the same. */
+  #path = '';
+  /** The runs of lines that are kept, two numbers each: from the CR before it to that behind it. */
+  readonly #runs = new Int32Array(2 * PLACES);
+  #runsEnd = 0;
 
   /** @param memory Where heads lie; its bytes may change between any two calls of `read`. */
   constructor(memory: ArrayBuffer) {
@@ -55,16 +55,16 @@ export class RequestReader implements Received {
     const fields = this.#target(at);
     if (fields === 0 || !this.#lines(fields)) return false;
     this.#at = at;
-    this.#text = this.#bytes.toString('latin1', at, this.end);
-    return Buffer.byteLength(this.#text) === this.#text.length;
+    return true;
   }
 
   get path(): string {
-    return this.#piece(this.#at, this.#question);
+    return (this.#path = this.#textAt(this.#at, this.#question, this.#path));
   }
 
   get query(): string {
-    return this.#question === this.#targetEnd ? '' : this.#piece(this.#question + 1, this.#targetEnd);
+    const from = this.#question + 1;
+    return from > this.#targetEnd ? '' : this.#bytes.toString('latin1', from, this.#targetEnd);
   }
 
   field(index: number): Field {
@@ -76,33 +76,42 @@ export class RequestReader implements Received {
     const from = this.#starts[index]! + this.#fields[index]!.name.length + 2;
     const to = this.#ends[index]!;
     const last = index < this.#values.length ? this.#values[index]! : '';
-    if (last.length === to - from && isSame(this.#bytes, from, last)) return last;
-    // A text of its own: a piece would keep the whole head for as long as something of it is kept.
-    const value = this.#bytes.toString('latin1', from, to);
-    if (index <= this.#values.length && value.length <= SHORT) this.#values[index] = value;
+    const value = this.#textAt(from, to, last);
+    if (value !== last && index <= this.#values.length && value.length <= SHORT) this.#values[index] = value;
     return value;
+  }
+
+  /** The text of `[from..to)`; `last` is what may stand there again. */
+  #textAt(from: number, to: number, last: string): string {
+    const known = last.length === to - from && last.length <= SHORT && isSame(this.#bytes, from, last);
+    return known ? last : this.#bytes.toString('latin1', from, to);
   }
 
   keep(index: number): void {
     const from = this.#starts[index]! - 2;
-    if (this.#to !== from) {
-      this.#flush();
-      this.#from = from;
+    const runs = this.#runs;
+    if (this.#runsEnd === 0 || runs[this.#runsEnd - 1] !== from) {
+      runs[this.#runsEnd] = from;
+      this.#runsEnd += 2;
     }
-    this.#to = this.#ends[index]!;
+    runs[this.#runsEnd - 1] = this.#ends[index]!;
   }
 
   give(x: Exchange): void {
-    this.#flush();
-    x.takeLines(this.#kept);
+    x.takeLines(this);
   }
 
-  #flush(): void {
-    if (this.#to > this.#from) this.#kept += this.#piece(this.#from, this.#to);
-  }
-
-  #piece(from: number, to: number): string {
-    return this.#text.slice(from - this.#at, to - this.#at);
+  /** What was kept of the request read last: one text, or pieces of one. */
+  lines(): string {
+    const runs = this.#runs;
+    const end = this.#runsEnd;
+    if (end === 0) return '';
+    const start = runs[0]!;
+    const text = this.#bytes.toString('latin1', start, runs[end - 1]!);
+    if (end === 2) return text;
+    let kept = '';
+    for (let i = 0; i < end; i += 2) kept += text.slice(runs[i]! - start, runs[i + 1]! - start);
+    return kept;
   }
 
   /** Reads the target and the version; answers where the fields begin, 0 = not of the plain form. */
@@ -122,14 +131,15 @@ export class RequestReader implements Received {
   /** The loop that every byte of a head goes through. */
   #lines(from: number): boolean {
     const bytes = this.#bytes;
+    const limit = bytes.length;
     let count = 0;
     let at = from;
     for (; bytes[at] !== CR; count++) {
       const length = count === PLACES ? 0 : this.#name(at, count);
       if (length === 0) return false;
       const value = at + length + 2;
-      const end = bytes.indexOf(CR, value);
-      if (end <= value || bytes[end + 1] !== LF) return false;
+      const end = skipLong(this.#view, value, limit);
+      if (end <= value || bytes[end] !== CR || bytes[end + 1] !== LF) return false;
       if (bytes[value]! <= SPACE || bytes[end - 1]! <= SPACE) return false;
       this.#starts[count] = at;
       this.#ends[count] = end;
@@ -137,8 +147,7 @@ export class RequestReader implements Received {
     }
     this.count = count;
     this.end = at + 2;
-    this.#kept = '';
-    this.#from = this.#to = 0;
+    this.#runsEnd = 0;
     return bytes[at + 1] === LF;
   }
 

@@ -157,6 +157,24 @@ test('a build that writes no blocks passes, and says so', async () => {
   expect(await selfTest(broken)).toEqual({ failures: [], blockWrite: false });
 });
 
+test('a build that writes no fields behind a status passes, and says so', async () => {
+  const broken = handling((res, req, handler) => {
+    const kept: UwsResponse = {
+      ...bound(res),
+      writeStatus: (status) => {
+        res.writeStatus(
+          Buffer.from(status as Uint8Array)
+            .toString('latin1')
+            .split('\r')[0]!,
+        );
+        return kept;
+      },
+    };
+    handler(kept, req);
+  });
+  expect(await selfTest(broken)).toEqual({ failures: [], blockWrite: false });
+});
+
 test('reports a build that cannot listen, or that throws', async () => {
   const refusing = (): UwsApp => {
     const app = uws.App();

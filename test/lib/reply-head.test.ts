@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BlockHead, decodeBlock, encodeBlock } from '../../src/lib/reply-head.ts';
+import { BlockHead, decodeBlock, encodeBlock, encodeOpening } from '../../src/lib/reply-head.ts';
 import { blockText } from '../support/block.ts';
 
 const BLOCK = 'Content-Type: text/plain\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Empty:\r\n';
@@ -120,4 +120,40 @@ test('lists survive encoding', () => {
 
 test('text beyond latin1 goes out as UTF-8', () => {
   expect(Buffer.from(encodeBlock(['a', '€'])).toString('utf8')).toBe('a: €\r\n');
+});
+
+describe('what was made beforehand of a status and a block', () => {
+  const bytes = new Uint8Array(Buffer.from('x-a: 1\r\nx-b: 2\r\n', 'latin1'));
+  const opened = () => {
+    const head = new BlockHead(201, 0, bytes);
+    head.opening = encodeOpening(201, bytes);
+    return head;
+  };
+
+  test('is both as they are sent', () => {
+    expect(Buffer.from(opened().opening!).toString('latin1')).toBe('201 Created\r\nx-a: 1\r\nx-b: 2');
+    expect(Buffer.from(encodeOpening(204, new Uint8Array(0))).toString('latin1')).toBe('204 No Content');
+  });
+
+  test('holds as long as no field has changed', () => {
+    const changes: readonly ((head: BlockHead) => void)[] = [
+      (head) => head.set('x-a', '2'),
+      (head) => head.add('x-c', '3'),
+      (head) => head.remove('x-b'),
+      (head) => head.replace(['x-a'], 'x-d: 4\r\n'),
+    ];
+    for (const change of changes) {
+      const head = opened();
+      change(head);
+      head.apart();
+      expect(head.opening).toBeNull();
+    }
+    const head = opened();
+    head.remove('x-c');
+    head.replace(['x-c'], 'x-d: 4\r\n');
+    head.apart();
+    expect([head.opening === null, head.lines]).toEqual([false, 'x-d: 4\r\n']);
+    head.block();
+    expect(head.opening).toBeNull();
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Expected, skipPrintable } from '../../src/lib/words.ts';
+import { Expected, skipLong, skipPrintable } from '../../src/lib/words.ts';
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
@@ -13,11 +13,15 @@ test('what is not printable is found at every place, whatever lies around it', (
       bytes[9] = 0xff;
       const printable = byte >= 0x20 && byte < 0x7f;
       expect(skipPrintable(viewOf(bytes), 0, 12), `${byte} at ${at}`).toBe(printable ? 9 : at);
+      // The same behind sixteen bytes and two.
+      const long = new Uint8Array(30).fill(0x20);
+      long.set(bytes, 18);
+      expect(skipLong(viewOf(long), 0, 30), `${byte} at ${18 + at}`).toBe(18 + (printable ? 9 : at));
     }
 });
 
 test('it is found as byte by byte, from anywhere to anywhere', () => {
-  const bytes = fc.uint8Array({ minLength: 1, maxLength: 40 });
+  const bytes = fc.uint8Array({ minLength: 1, maxLength: 60 });
   const mostlyText = bytes.map((each) => each.map((byte) => (byte % 9 === 0 ? byte : 0x20 + (byte % 95))));
   fc.assert(
     fc.property(fc.oneof(bytes, mostlyText), fc.nat(), fc.nat(), (all, a, b) => {
@@ -26,7 +30,8 @@ test('it is found as byte by byte, from anywhere to anywhere', () => {
         number,
       ];
       const other = all.subarray(at, end).findIndex((byte) => byte < 0x20 || byte > 0x7e);
-      expect(skipPrintable(viewOf(all), at, end)).toBe(other < 0 ? end : at + other);
+      for (const skip of [skipPrintable, skipLong])
+        expect(skip(viewOf(all), at, end)).toBe(other < 0 ? end : at + other);
     }),
   );
 });

@@ -160,6 +160,7 @@ test('what was read stays what it was when the memory changes', () => {
   );
   const x = exchange(reader.path, reader.query, null, false);
   admit(x, reader);
+  x.settleLines(false);
   bytes.fill(0);
   expect(told(x)).toMatchObject({ path: '/path', query: 'query', host: 'h.example' });
   expect(x.lines()).toBe('\r\nx-a: one\r\nx-b: two');
@@ -168,6 +169,15 @@ test('what was read stays what it was when the memory changes', () => {
   expect(x.lines()).toBe('\r\nx-a: one\r\nx-b: two\r\nx-c: three');
   x.removeHeader('x-a');
   expect(x.header('x-a')).toBeUndefined();
+});
+
+test('fields that nobody wants are made no text, and are gone when the memory changes', () => {
+  read(headOf('/path', [['host', 'h.example'], ...[['x-secret', 'one']]]));
+  const x = exchange(reader.path, reader.query, null, false);
+  admit(x, reader);
+  x.settleLines(true);
+  read(headOf('/other', [['host', 'h.example'], ...[['x-secret', 'two']]]));
+  expect([x.lines(), x.header('x-secret'), x.headers]).toEqual(['', undefined, []]);
 });
 
 describe('what a client may make the gateway do', () => {

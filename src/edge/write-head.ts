@@ -1,4 +1,5 @@
 import type { Block, ReplyHead } from '../contracts/http.ts';
+import { statusLine } from '../lib/status.ts';
 import type { UwsResponse } from './uws-types.ts';
 
 const LF = 10;
@@ -8,13 +9,19 @@ const COLON = 58;
 let lastName = new Uint8Array(0);
 
 /**
- * Writes the fields of a checked head: the block in one call where the addon takes all lines behind the first colon as
- * one value (`whole`, found by the self-test), else line by line. Lines that stand apart are text, and stay text: to
- * put them into the block would cost more than all else that is done to it.
+ * Writes status and fields of a checked head: the block in one call where the addon takes all lines behind the first
+ * colon as one value, and all behind the status as that (`whole`, found by the self-test), else line by line. Lines
+ * that stand apart are text, and stay text: to put them into the block would cost more than all else that is done to it.
  */
-export function writeFields(res: UwsResponse, head: ReplyHead, whole: boolean): void {
-  writeBlock(res, whole ? head.apart() : head.block(), whole);
-  const { lines } = head;
+export function writeHead(res: UwsResponse, head: ReplyHead, whole: boolean): void {
+  const block = whole ? head.apart() : head.block();
+  const { status, opening, lines } = head;
+  if (whole && opening !== null) res.writeStatus(opening);
+  else {
+    // 200 is what the addon writes by itself.
+    if (status !== 200) res.writeStatus(statusLine(status));
+    writeBlock(res, block, whole);
+  }
   if (lines === '') return;
   const colon = lines.indexOf(':');
   res.writeHeader(lines.slice(0, colon), lines.slice(colon + 2, -2));
