@@ -4,11 +4,11 @@ import type { ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
 import { decodeBlock } from '../lib/reply-head.ts';
 import { Timer, wheel } from '../lib/wheel.ts';
+import { isBodiless } from '../lib/status.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { Lingering } from './lingering.ts';
-import { isBodiless } from '../lib/status.ts';
 
 /** One request's side of node:http. */
 export class NodeIo implements Source, Downstream {

@@ -7,7 +7,7 @@ import type { ListenSocket, Uws, UwsApp, UwsRequest, UwsResponse } from './uws-t
 export interface SelfTest {
   /** One line for each property that the edge relies on and that does not hold; empty = passed. */
   readonly failures: string[];
-  /** Whether many header fields may be written as one block; else the edge writes them one by one. */
+  /** Whether header fields may be written as one block, by themselves and behind a status; else they go one by one. */
   readonly blockWrite: boolean;
 }
 

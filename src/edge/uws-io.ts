@@ -1,11 +1,11 @@
 import { fault } from '../contracts/fault.ts';
 import type { ReplyHead } from '../contracts/http.ts';
 import { EMPTY, type BodySink, type Downstream, type Source } from '../contracts/transport.ts';
+import { isBodiless } from '../lib/status.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { finish } from '../pipeline/reply.ts';
 import { bodyFault, clientGone, drained } from '../pipeline/run.ts';
 import { BodyQueue } from './body-queue.ts';
-import { isBodiless } from '../lib/status.ts';
 import { endChunksByHand, EndedByHand, endHeadByHand } from './uws-by-hand.ts';
 import { CORK_ROOM, corked, corkedPieces, refuseHead, roomBeside, type Corked } from './uws-cork.ts';
 import { Reading, rearm, type Reader } from './uws-reading.ts';

@@ -89,7 +89,7 @@ export interface UwsRequest {
 
 /** Valid until it ended or aborted; every call afterwards throws. */
 export interface UwsResponse {
-  /** First of all calls, `200 OK`; skipped later on without a word. */
+  /** First of all calls, `200 OK`, unchecked: one with line ends inside writes fields too. Skipped later on without a word. */
   writeStatus(status: Bytes): UwsResponse;
   /** Writes `name: value` unchecked. A value with line ends inside writes several fields at once. */
   writeHeader(name: Bytes, value: Bytes): UwsResponse;
@@ -141,6 +141,6 @@ export interface UwsContext {
    * (It takes that back after a long write, for all that follows in the read.)
    */
   corked: object | null;
-  /** Whether the addon writes a block of fields given as one value as it is (self-test). */
+  /** Whether the addon writes fields as they are that are given as one value, or behind a status (self-test). */
   readonly blockWrite: boolean;
 }

@@ -132,9 +132,9 @@ export class UwsEdge implements Edge {
     const io = new UwsIo(res, this.#context);
     try {
       this.#begin(io, res, req, method);
-      // The next request lies where this one does.
-      io.x.settleLines(io.answered);
     } finally {
+      // The next request will lie where this one does.
+      if (io.x !== undefined) io.x.settleLines(io.answered);
       this.#context.corked = null;
       // The addon ends a process that leaves a request without answer and without this.
       if (!io.answered) res.onAborted(() => io.aborted());
@@ -152,7 +152,7 @@ export class UwsEdge implements Edge {
     begin(x, io, null);
   }
 
-  /** Takes in all there is to the request: the addon's object dies when the handler returns. */
+  /** Takes in the request, all but its lines: the addon's object dies when the handler returns, where they lie does not yet. */
   #read(io: UwsIo, res: UwsResponse, req: UwsRequest, method: string): Fault | null {
     const window = this.#window;
     const at = window === null ? -1 : window.locate(req, method);

@@ -1,5 +1,5 @@
 /**
- * Bytes looked at four at a time, wherever they lie: V8 checks each access to a buffer anew, which costs more than the look.
+ * Bytes looked at four or more at a time, wherever they lie: V8 checks each access to a buffer anew, which costs more than the look.
  */
 
 /** The top bit of each of four bytes, and other numbers that have the same in each. */

@@ -14,6 +14,7 @@ const NONE: Headers = [];
 
 /** Has the end-to-end fields of a request as lines (`lib/field-lines.ts`): ASCII, names in lower case, one space before each value. */
 export interface LineSource {
+  /** Good until `Exchange.settleLines`: the source may be another request's afterwards. */
   lines(): string;
 }
 

@@ -44,7 +44,7 @@ export class RequestReader implements Received, LineSource {
   readonly #runs = new Int32Array(2 * PLACES);
   #runsEnd = 0;
 
-  /** @param memory Where heads lie; its bytes may change between any two calls of `read`. */
+  /** @param memory Where heads lie; its bytes may change when the exchange that took the lines has settled them. */
   constructor(memory: ArrayBuffer) {
     this.#bytes = Buffer.from(memory);
     this.#view = new DataView(memory);
@@ -107,7 +107,7 @@ export class RequestReader implements Received, LineSource {
     const end = this.#runsEnd;
     if (end === 0) return '';
     const start = runs[0]!;
-    const text = this.#bytes.toString('latin1', start, runs[end - 1]!);
+    const text = this.#bytes.toString('latin1', start, runs[end - 1]);
     if (end === 2) return text;
     let kept = '';
     for (let i = 0; i < end; i += 2) kept += text.slice(runs[i]! - start, runs[i + 1]! - start);

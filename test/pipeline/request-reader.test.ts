@@ -124,6 +124,8 @@ describe('what is not of the plain form is left to others', () => {
     ['no space before a value', 'GET / HTTP/1.1\r\nhost:h\r\n\r\n'],
     ['two spaces', 'GET / HTTP/1.1\r\nhost:  h\r\n\r\n'],
     ['a tab', 'GET / HTTP/1.1\r\nhost: \th\r\n\r\n'],
+    ['a tab inside', 'GET / HTTP/1.1\r\nhost: h\r\nx: a\tb\r\n\r\n'],
+    ['a delete', 'GET / HTTP/1.1\r\nhost: h\r\nx: a\x7fb\r\n\r\n'],
     ['a space behind it', 'GET / HTTP/1.1\r\nhost: h \r\n\r\n'],
     ['an empty value', 'GET / HTTP/1.1\r\nhost: h\r\nx: \r\n\r\n'],
     ['no value at all', 'GET / HTTP/1.1\r\nhost: h\r\nx:\r\n\r\n'],
