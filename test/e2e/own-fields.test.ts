@@ -35,6 +35,6 @@ test('a request that waits goes on with its own fields, whatever is read meanwhi
     ),
   );
   expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
-  const seen = origin.requests.map(({ url, get }) => [url, ...get('x-one'), ...get('x-two')]);
+  const seen = origin.requests.map((each) => [each.url, ...each.get('x-one'), ...each.get('x-two')]);
   expect(seen.toSorted()).toEqual(PARTS.map((part) => [`/${part}`, part, part]));
 }, 30_000);
