@@ -18,7 +18,7 @@ export function skipPrintable(view: DataView, at: number, end: number): number {
   return i;
 }
 
-/** As `skipPrintable`, for what may be long: sixteen bytes at a time, as fast as a call of `indexOf`. */
+/** As `skipPrintable`, for what may be long: sixteen bytes at a time. */
 export function skipLong(view: DataView, at: number, end: number): number {
   let i = at;
   for (const last = end - 15; i < last; i += 16) {
