@@ -52,8 +52,8 @@ export interface ReplyHead {
   readonly lines: string;
   /** Copies the bytes, so that the head may be used after that call. */
   keep(): void;
-  /** As `keep`, into `memory` from `at` on; `lines` stay apart. Answers where the block ends there. */
-  keepAt(memory: Uint8Array, at: number): number;
+  /** As `keep`, into `memory` from `at` on, where there is room. Answers where the block ends there. */
+  keepAt(memory: Buffer, at: number): number;
   /** First value of a field; `name` in lower case. */
   get(name: string): string | undefined;
   /** Replaces every field of that name. A value that could not be sent as it is (CR, LF, NUL) throws. */

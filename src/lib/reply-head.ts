@@ -66,12 +66,19 @@ export class BlockHead implements ReplyHead, Block {
     this.#replace(new Uint8Array(this.#view()));
   }
 
-  keepAt(memory: Uint8Array, at: number): number {
+  keepAt(memory: Buffer, at: number): number {
     const { bytes, from, to } = this.apart();
     memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from), at);
+    let end = at + to - from;
+    if (this.lines !== '') {
+      end += memory.write(this.lines, end, 'latin1');
+      this.lines = '';
+      this.opening = null;
+      this.#initials = ALL;
+    }
     this.bytes = memory;
     this.from = at;
-    return (this.to = at + to - from);
+    return (this.to = end);
   }
 
   get(name: string): string | undefined {

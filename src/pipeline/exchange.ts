@@ -14,8 +14,10 @@ const NONE: Headers = [];
 
 /** Has the end-to-end fields of a request as lines (`lib/field-lines.ts`): ASCII, names in lower case, one space before each value. */
 export interface LineSource {
-  /** Good until `Exchange.settleLines`: the source may be another request's afterwards. */
+  /** As all of it, good until `Exchange.settleLines`: the source may be another request's afterwards. */
   lines(): string;
+  /** The values of the fields of that name (lower case). */
+  values(name: string): readonly string[];
 }
 
 /**
@@ -94,7 +96,7 @@ export class Exchange implements ExchangeContract, Match {
   cache = '';
   /** The end-to-end fields as they go on (`lib/field-lines.ts`), until somebody wants the list: from then on that counts. */
   #lines = '';
-  /** Who has the lines, as long as nobody has wanted them. */
+  /** Who has the lines and knows where each stands, until they are settled or changed. */
   #source: LineSource | null = null;
   #list: Headers | null;
   #id = '';
@@ -154,11 +156,13 @@ export class Exchange implements ExchangeContract, Match {
   }
 
   get headers(): Headers {
-    return (this.#list ??= splitLines(this.#text()));
+    if (this.#list === null) this.headers = splitLines(this.#text());
+    return this.#list!;
   }
 
   set headers(list: Headers) {
     this.#list = list;
+    this.#source = null;
   }
 
   /** Takes the end-to-end fields from `source`, when somebody wants them: it has them until `settleLines`. */
@@ -168,15 +172,12 @@ export class Exchange implements ExchangeContract, Match {
 
   /** The source of the lines is about to forget them. `over`: nobody will ask for them. */
   settleLines(over: boolean): void {
-    if (over) this.#source = null;
-    else this.#text();
+    if (!over) this.#text();
+    this.#source = null;
   }
 
   #text(): string {
-    if (this.#source !== null) {
-      this.#lines = this.#source.lines();
-      this.#source = null;
-    }
+    if (this.#source !== null) this.#lines = this.#source.lines();
     return this.#lines;
   }
 
@@ -186,16 +187,19 @@ export class Exchange implements ExchangeContract, Match {
   }
 
   header(name: string): string | undefined {
+    if (this.#source !== null) return this.#source.values(name)[0];
     return this.#list === null ? findLine(this.#text(), name) : getField(this.#list, name);
   }
 
   fields(name: string): readonly string[] {
+    if (this.#source !== null) return this.#source.values(name);
     return this.#list === null ? findLines(this.#text(), name) : getFields(this.#list, name);
   }
 
   removeHeader(name: string): void {
     if (this.#list !== null) removeField(this.#list, name);
     else this.#lines = withoutLines(this.#text(), name);
+    this.#source = null;
   }
 
   /** Whether every value survived as text. (A transport asks the same of the head as a whole, which costs less.) */

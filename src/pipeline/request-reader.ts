@@ -14,6 +14,10 @@ const VERSION = Buffer.from(' HTTP/1.1\r\n', 'latin1');
 /** More fields than any edge lets through. */
 const PLACES = 128;
 
+/** Of a line that is not kept. */
+const DROPPED = -1;
+const NONE: string[] = [];
+
 /**
  * Reads a request head (RFC 9112 sections 3 and 5) where the network has put it, without a string for each name and value.
  * Only after the addon's parser, which has found that the head is whole, that names are tokens, and that no value has a
@@ -43,6 +47,8 @@ export class RequestReader implements Received, LineSource {
   /** The runs of lines that are kept, two numbers each: from the CR before it to that behind it. */
   readonly #runs = new Int32Array(2 * PLACES);
   #runsEnd = 0;
+  /** The text of the kept lines, once somebody has wanted it. */
+  #text = '';
 
   /** @param memory Where heads lie; its bytes may change when the exchange that took the lines has settled them. */
   constructor(memory: ArrayBuffer) {
@@ -101,8 +107,41 @@ export class RequestReader implements Received, LineSource {
     x.takeLines(this);
   }
 
-  /** What was kept of the request read last: one text, or pieces of one. */
+  /** What was kept of the request read last. */
   lines(): string {
+    return this.#text === '' ? (this.#text = this.#join()) : this.#text;
+  }
+
+  /** Cut out of that text: to look through it for the name would cost twice what all the rest does. */
+  values(name: string): readonly string[] {
+    let values = NONE;
+    for (let i = 0; i < this.count; i++) {
+      const known = this.#fields[i]!.name;
+      if (known.length !== name.length || known !== name) continue;
+      const shift = this.#shiftOf(this.#starts[i]!);
+      if (shift === DROPPED) continue;
+      const value = this.lines().slice(this.#starts[i]! + name.length + 2 - shift, this.#ends[i]! - shift);
+      if (values === NONE) values = [value];
+      else values.push(value);
+    }
+    return values;
+  }
+
+  /** How far behind its place in the text of the kept lines the line at `start` lies. */
+  #shiftOf(start: number): number {
+    const runs = this.#runs;
+    let length = 0;
+    for (let i = 0; i < this.#runsEnd; i += 2) {
+      const from = runs[i]!;
+      const to = runs[i + 1]!;
+      if (start < to) return start > from ? from - length : DROPPED;
+      length += to - from;
+    }
+    return DROPPED;
+  }
+
+  /** One text, or pieces of one. */
+  #join(): string {
     const runs = this.#runs;
     const end = this.#runsEnd;
     if (end === 0) return '';
@@ -148,6 +187,7 @@ export class RequestReader implements Received, LineSource {
     this.count = count;
     this.end = at + 2;
     this.#runsEnd = 0;
+    this.#text = '';
     return bytes[at + 1] === LF;
   }
 

@@ -13,7 +13,7 @@ const CROWD = 4;
 const LONGEST = 4_096;
 const ROOM = 131_072;
 /** Where they wait: what they came in is read into again. Who finds no room does not wait. */
-const memory = new Uint8Array(new ArrayBuffer(ROOM));
+const memory = Buffer.allocUnsafeSlow(ROOM);
 let used = 0;
 
 const exchanges: Exchange[] = [];
@@ -25,11 +25,11 @@ export function endTogether(x: Exchange, body: Uint8Array): boolean {
   if (flight.active <= CROWD || length > LONGEST) return false;
   const head = x.reply!;
   const { from, to } = head.apart();
-  const end = used + to - from + length;
-  if (to - from > LONGEST || end > ROOM) return false;
+  const room = to - from + head.lines.length;
+  if (room > LONGEST || used + room + length > ROOM) return false;
   const at = head.keepAt(memory, used);
   memory.set(body, at);
-  used = end;
+  used = at + length;
   bodies.push(new Uint8Array(memory.buffer, at, length));
   // Nobody waits for more of the request, and what may be wrong with it must not undo the reply.
   x.body?.discard();

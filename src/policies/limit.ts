@@ -6,7 +6,7 @@ import type { LimitRule } from '../contracts/stores.ts';
 import { rate } from '../contracts/units.ts';
 import { CidrSet } from '../lib/cidr.ts';
 import { problemReply } from '../lib/problem.ts';
-import { policyText, tellerOf } from './shared/limit-fields.ts';
+import { policyText, tellerOf, beginningText } from './shared/limit-fields.ts';
 import { keyReader } from './shared/limit-key.ts';
 import { Ledger, type Take, type Tariff } from './shared/limit-ledger.ts';
 import {
@@ -107,6 +107,7 @@ function tariffOf(options: LimitOptions, suffix: string, { route, scope, service
   const concurrent = algorithm === 'concurrency';
   const shadow = mode === 'shadow';
   const quoted = `"${name}"`;
+  const policy = policyText(quoted, capacity, concurrent ? null : (periodMs * capacity) / amount);
   const decision = (text: string) => services.counter('limitDecisions', route.id, name, text);
   return {
     bucket: services.limits.bucket(rule),
@@ -116,7 +117,8 @@ function tariffOf(options: LimitOptions, suffix: string, { route, scope, service
     concurrent,
     failures: count === 'failures' ? new Set(statuses) : null,
     capacity,
-    policy: policyText(quoted, capacity, concurrent ? null : (periodMs * capacity) / amount),
+    policy,
+    beginning: beginningText(policy, quoted),
     quoted,
     allowed: decision('allowed'),
     refused: decision(shadow ? 'shadow' : 'refused'),

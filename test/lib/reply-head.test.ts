@@ -84,6 +84,22 @@ describe('a head over bytes', () => {
     expect(textOf(head)).toBe(BLOCK);
   });
 
+  test('a head kept in other memory is one block there, lines that stood apart included', () => {
+    const bytes = new Uint8Array(Buffer.from(BLOCK, 'latin1'));
+    const head = new BlockHead(200, 5, bytes);
+    head.replace(['ratelimit'], 'ratelimit: "a";r=1\r\n');
+    const memory = Buffer.alloc(1_000, 'x');
+    const end = head.keepAt(memory, 7);
+    bytes.fill(0);
+    expect(memory.toString('latin1', 7, end)).toBe(`${BLOCK}ratelimit: "a";r=1\r\n`);
+    expect(memory[end]).toBe('x'.charCodeAt(0));
+    expect([textOf(head), head.lines, head.get('ratelimit')]).toEqual([
+      `${BLOCK}ratelimit: "a";r=1\r\n`,
+      '',
+      '"a";r=1',
+    ]);
+  });
+
   test('what would break out of its line is refused, and changes nothing', () => {
     const head = headOf();
     for (const value of ['a\r\nb: c', 'a\nb', 'a\rb', 'a\0b']) {

@@ -110,6 +110,35 @@ test('a head read from memory comes to what the list of its fields comes to', ()
   );
 });
 
+test('a field is found by its name as in the list: before the lines are text, afterwards, and when others are taken out', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value), { maxLength: 20 }), name, (fields, removed) => {
+      const list = exchange('/', '', fields.flat(), false);
+      admitList(list);
+      const names = [...SPECIAL, ...fields.map(([each]) => each), 'x-absent'];
+      const found = (x: Exchange) => names.map((each) => [each, x.header(each), [...x.fields(each)]]);
+      const taken = () => {
+        read(headOf('/', fields), 100);
+        const x = exchange(reader.path, reader.query, null, false);
+        admit(x, reader);
+        return x;
+      };
+      const asked = taken();
+      expect(found(asked)).toEqual(found(list));
+      expect(asked.lines()).toBe(list.lines());
+      const settled = taken();
+      settled.settleLines(false);
+      taken();
+      expect(found(settled)).toEqual(found(list));
+      const without = taken();
+      without.removeHeader(removed);
+      list.removeHeader(removed);
+      expect(found(without)).toEqual(found(list));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('requests that differ in every place are told apart', () => {
   for (let i = 0; i < 200; i++) {
     const fields = Array.from({ length: 10 }, (_, k) => [`n${(i * 7 + k) % 13}`, `v${i}-${k}`] as const);

@@ -1,5 +1,6 @@
 import type { ReplyHead } from '../../contracts/http.ts';
 import type { Site } from '../../contracts/policy.ts';
+import { flat } from '../../lib/flat.ts';
 import type { Ledger, Take } from './limit-ledger.ts';
 
 /** Writes on a reply what the limits said. */
@@ -38,9 +39,32 @@ export function policyText(quoted: string, quota: number, refillMs: number | nul
 
 /** RateLimit-Policy and RateLimit: lists of structured fields, in the order in which the limits were asked. */
 function tellStandard(reply: ReplyHead, { last }: Ledger): void {
+  if (last === null) return;
+  if (last.before !== null) return tellSeveral(reply, last);
+  if (!isAnswered(last)) return;
+  const { beginning, concurrent } = last.tariff;
+  reply.replace(STANDARD, beginning + left(last) + (concurrent ? '\r\n' : resetText(seconds(last.resetMs))));
+}
+
+/** The end of a state and its line, as the last one was: what a text costs is the number of its parts. */
+const lastReset = { seconds: -1, text: '' };
+
+function resetText(wait: number): string {
+  if (wait !== lastReset.seconds) {
+    lastReset.seconds = wait;
+    lastReset.text = `;t=${wait}\r\n`;
+  }
+  return lastReset.text;
+}
+
+/** Both fields of a limit that is alone, up to what is left of it. */
+export const beginningText = (policy: string, quoted: string): string =>
+  flat(`ratelimit-policy: ${policy}\r\nratelimit: ${quoted};r=`);
+
+function tellSeveral(reply: ReplyHead, last: Take): void {
   let policies = '';
   let states = '';
-  for (let take = last; take !== null; take = take.before) {
+  for (let take: Take | null = last; take !== null; take = take.before) {
     if (!isAnswered(take)) continue;
     const { policy, quoted, concurrent } = take.tariff;
     const reset = concurrent ? '' : `;t=${seconds(take.resetMs)}`;

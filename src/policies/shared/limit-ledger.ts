@@ -16,6 +16,8 @@ export interface Tariff {
   readonly capacity: number;
   /** Member of RateLimit-Policy. */
   readonly policy: string;
+  /** What replies say of a limit that is alone, up to what is left. */
+  readonly beginning: string;
   /** The name as a structured string. */
   readonly quoted: string;
   readonly allowed: Count;
