@@ -1,14 +1,12 @@
+import { CROWD, type Flushable, hold } from '../lib/turn.ts';
 import type { Exchange } from './exchange.ts';
 import { flight } from './reply.ts';
 
 /**
- * The ends of a turn of the loop: short replies that came whole wait for it, and are written one after the other. The
- * kernel's long way from a write to the other side's socket then stays in the processor's caches, and who sleeps over there
- * is woken once (figures: native-bench/README.md). To everybody else it is as if those replies had come a little later.
+ * Short replies that came whole wait for the end of the turn (`lib/turn.ts`): who sleeps on the other side is woken once. To
+ * everybody else it is as if those replies had come a little later.
  */
 
-/** With fewer under way there is nothing to write together. */
-const CROWD = 4;
 /** Longer ones go out at once: nobody has measured whether their copy pays. */
 const LONGEST = 4_096;
 const ROOM = 131_072;
@@ -16,6 +14,7 @@ const ROOM = 131_072;
 const memory = Buffer.allocUnsafeSlow(ROOM);
 let used = 0;
 
+const replies: Flushable = { flush: endAll };
 const exchanges: Exchange[] = [];
 const bodies: Uint8Array[] = [];
 
@@ -33,7 +32,7 @@ export function endTogether(x: Exchange, body: Uint8Array): boolean {
   bodies.push(new Uint8Array(memory.buffer, at, length));
   // Nobody waits for more of the request, and what may be wrong with it must not undo the reply.
   x.body?.discard();
-  if (exchanges.push(x) === 1) setImmediate(endAll);
+  if (exchanges.push(x) === 1) hold(replies);
   return true;
 }
 

@@ -3,6 +3,7 @@ import { fault } from '../../contracts/fault.ts';
 import type { Fault } from '../../contracts/fault.ts';
 import type { RequestHead } from '../../contracts/http.ts';
 import type { Sink, Timeouts, Transport } from '../../contracts/transport.ts';
+import { CROWD } from '../../lib/turn.ts';
 import { Call, mayShare } from './call.ts';
 import { H1Conn } from './conn.ts';
 import { makeDialer } from './dial.ts';
@@ -12,8 +13,6 @@ import { WaitQueue } from './queue.ts';
 import { requestHead } from './write.ts';
 
 const MAX_WAITING = 1024;
-/** With more requests under way, those of one turn of the loop are written in one go: the processor's caches like that. */
-const CROWD = 4;
 /** How long an upstream that left pipelined requests unanswered gets none, in ms. */
 const WARY_MS = 60_000;
 
