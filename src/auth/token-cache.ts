@@ -33,7 +33,7 @@ const ACCEPTED = { entries: 20_000, bytes: 32 * 1024 * 1024 };
  * Verdicts on tokens, of all rules of a process. An accepted one is found by a number made of a few characters of its rules
  * and of its end, which are random in every good token, since they are of its signature; and it counts only when rules and
  * text are the same: hashing a whole token would cost more than the rest of the look-up. Two that have one number have a
- * place each.
+ * place each; a third, or one whose number is that second place, costs now and then a check again.
  */
 export class TokenCache {
   readonly #accepted = new LRUCache<number, Known>({
@@ -50,7 +50,7 @@ export class TokenCache {
   find(rules: string, text: string): Known | undefined {
     const number = numberOf(rules, text);
     const known = this.#accepted.get(number);
-    if (known === undefined || isOf(known, rules, text)) return known;
+    if (known !== undefined && isOf(known, rules, text)) return known;
     const second = this.#accepted.get(~number);
     return second !== undefined && isOf(second, rules, text) ? second : undefined;
   }

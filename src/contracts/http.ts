@@ -52,7 +52,7 @@ export interface ReplyHead {
   readonly lines: string;
   /** Copies the bytes, so that the head may be used after that call. */
   keep(): void;
-  /** As `keep`, into `memory` from `at` on, where there is room. Answers where the block ends there. */
+  /** As `keep`, into `memory` from `at` on, `lines` behind the block; there must be room for both. Answers where the block ends there. */
   keepAt(memory: Buffer, at: number): number;
   /** First value of a field; `name` in lower case. */
   get(name: string): string | undefined;

@@ -11,7 +11,7 @@ let lastName = new Uint8Array(0);
 /**
  * Writes status and fields of a checked head: the block in one call where the addon takes all lines behind the first
  * colon as one value, and all behind the status as that (`whole`, found by the self-test), else line by line. Lines
- * that stand apart are text, and stay text: to put them into the block would cost more than all else that is done to it.
+ * that stand apart are text, and stay text: a block made for them would cost more than all else that is done to it.
  */
 export function writeHead(res: UwsResponse, head: ReplyHead, whole: boolean): void {
   const block = whole ? head.apart() : head.block();

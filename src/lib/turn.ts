@@ -9,12 +9,12 @@ export interface Flushable {
   flush(): void;
 }
 
-/** With fewer requests under way there is nothing to write together. */
+/** With so many requests under way or fewer, in all or to one upstream, there is nothing to write together. */
 export const CROWD = 4;
 
 let waiting: Flushable[] = [];
 
-/** Flushes at the end of this turn, in the order of these calls. */
+/** Flushes at the end of this turn, in the order of these calls. An error there ends the process: the others never go out. */
 export function hold(what: Flushable): void {
   if (waiting.push(what) === 1) setImmediate(flushAll);
 }

@@ -12,9 +12,11 @@ import type { Tries } from './tries.ts';
 
 const NONE: Headers = [];
 
-/** Has the end-to-end fields of a request as lines (`lib/field-lines.ts`): ASCII, names in lower case, one space before each value. */
+/**
+ * Has the end-to-end fields of a request as lines (`lib/field-lines.ts`): ASCII, names in lower case, one space before each
+ * value. Good until `Exchange.settleLines`: afterwards it may be another request's.
+ */
 export interface LineSource {
-  /** As all of it, good until `Exchange.settleLines`: the source may be another request's afterwards. */
   lines(): string;
   /** The values of the fields of that name (lower case). */
   values(name: string): readonly string[];

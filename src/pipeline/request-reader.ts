@@ -47,7 +47,7 @@ export class RequestReader implements Received, LineSource {
   /** The runs of lines that are kept, two numbers each: from the CR before it to that behind it. */
   readonly #runs = new Int32Array(2 * PLACES);
   #runsEnd = 0;
-  /** The text of the kept lines, once somebody has wanted it. */
+  /** The text of the kept lines of the last request, once somebody has wanted it. */
   #text = '';
 
   /** @param memory Where heads lie; its bytes may change when the exchange that took the lines has settled them. */

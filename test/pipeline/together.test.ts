@@ -135,6 +135,16 @@ test('a long reply, one beyond the room, and one of few under way do not wait', 
   expect(reply('x: 1\r\n', 'a').waits).toBe(false);
 });
 
+test('lines that stand apart count for the room, and are whole to its end', async () => {
+  const lines = `x-d: ${'4'.repeat(3_000)}\r\n`;
+  const apart = (head: ReplyHead) => head.replace(['x-d'], lines);
+  expect(reply('x: 1\r\n', 'a', (head) => head.replace(['x-d'], lines + lines)).waits).toBe(false);
+  const waited = Array.from({ length: 60 }, () => reply('x: 1\r\n', 'body', apart).waits);
+  expect(waited.at(-1)).toBe(false);
+  await turn();
+  expect(written).toEqual(waited.filter(Boolean).map(() => `x: 1\r\n${lines}|body`));
+});
+
 test('the reply that a write brings about is written too', async () => {
   const first = reply('x: 1\r\n', 'first');
   const write = first.x.down.write.bind(first.x.down);

@@ -47,7 +47,7 @@ function tellStandard(reply: ReplyHead, { last }: Ledger): void {
 }
 
 /** The end of a state and its line, as the last one was: what a text costs is the number of its parts. */
-const lastReset = { seconds: -1, text: '' };
+const lastReset = { seconds: NaN, text: '' };
 
 function resetText(wait: number): string {
   if (wait !== lastReset.seconds) {
