@@ -6,7 +6,7 @@ import type { LimitRule } from '../contracts/stores.ts';
 import { rate } from '../contracts/units.ts';
 import { CidrSet } from '../lib/cidr.ts';
 import { problemReply } from '../lib/problem.ts';
-import { policyText, tellerOf, beginningText } from './shared/limit-fields.ts';
+import { beginningText, policyText, tellerOf } from './shared/limit-fields.ts';
 import { keyReader } from './shared/limit-key.ts';
 import { Ledger, type Take, type Tariff } from './shared/limit-ledger.ts';
 import {

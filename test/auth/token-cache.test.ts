@@ -48,12 +48,3 @@ test('texts of one end, or rules of one beginning, never stand for each other', 
   expect(cache.find('rule-2', 'good-12345678')).toBeUndefined();
   expect(cache.find('rules', 'good-12345678')).toMatchObject({ verdict });
 });
-
-test('two texts that come to one number are both known', () => {
-  const cache = new TokenCache();
-  // FNV-1a of `rule` and of either end is the same.
-  const pair = ['token-000076wu', 'token-0000awfa'];
-  for (const each of pair) cache.accept(known(each));
-  for (const each of pair) cache.accept(known(each));
-  expect(pair.map((each) => cache.find('rules', each)?.text)).toEqual(pair);
-});

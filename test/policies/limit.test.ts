@@ -148,6 +148,21 @@ describe('what is told to the store', () => {
 });
 
 describe('several limits', () => {
+  test('say of themselves what each says alone', async () => {
+    const limits = [
+      { by: 'ip', rate: '10/s', burst: 4, name: 'second' },
+      { by: 'ip', algorithm: 'concurrency', max: 3, name: 'at-once' },
+      { by: 'ip', rate: '9/m', name: 'minute' },
+    ];
+    const names = ['ratelimit-policy', 'ratelimit'];
+    const told = async (written: unknown) => {
+      const { get } = await new Limited(written).ask();
+      return names.map((name) => get(name));
+    };
+    const alone = await Promise.all(limits.map(told));
+    expect(await told(limits)).toEqual(names.map((_, i) => alone.map((each) => each[i]).join(', ')));
+  });
+
   test('both fields list all of them in order, Retry-After is the longest, nobody is charged', async () => {
     const limited = new Limited([
       { by: 'ip', rate: '1/s', name: 'second' },

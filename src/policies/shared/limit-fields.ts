@@ -42,17 +42,18 @@ function tellStandard(reply: ReplyHead, { last }: Ledger): void {
   if (last === null) return;
   if (last.before !== null) return tellSeveral(reply, last);
   if (!isAnswered(last)) return;
-  const { beginning, concurrent } = last.tariff;
-  reply.replace(STANDARD, beginning + left(last) + (concurrent ? '\r\n' : resetText(seconds(last.resetMs))));
+  reply.replace(STANDARD, last.tariff.beginning + left(last) + resetText(last) + '\r\n');
 }
 
-/** The end of a state and its line, as the last one was: what a text costs is the number of its parts. */
+/** The end of the last state that had one: what a text costs is the number of its parts. */
 const lastReset = { seconds: NaN, text: '' };
 
-function resetText(wait: number): string {
+function resetText({ tariff, resetMs }: Take): string {
+  if (tariff.concurrent) return '';
+  const wait = seconds(resetMs);
   if (wait !== lastReset.seconds) {
     lastReset.seconds = wait;
-    lastReset.text = `;t=${wait}\r\n`;
+    lastReset.text = `;t=${wait}`;
   }
   return lastReset.text;
 }
@@ -66,9 +67,8 @@ function tellSeveral(reply: ReplyHead, last: Take): void {
   let states = '';
   for (let take: Take | null = last; take !== null; take = take.before) {
     if (!isAnswered(take)) continue;
-    const { policy, quoted, concurrent } = take.tariff;
-    const reset = concurrent ? '' : `;t=${seconds(take.resetMs)}`;
-    const state = `${quoted};r=${left(take)}${reset}`;
+    const { policy, quoted } = take.tariff;
+    const state = `${quoted};r=${left(take)}${resetText(take)}`;
     policies = policies === '' ? policy : `${policy}, ${policies}`;
     states = states === '' ? state : `${state}, ${states}`;
   }
